@@ -475,6 +475,120 @@ def websocket(_):
     yield SERVER, frame(0x88, b"\x03\xe8")
 
 
+def memcache(_):
+    """protocol.txt, and behind it the binary form in a connection of its own."""
+    for n in range(8):
+        value = b"v" * (n * n * 90)
+        yield CLIENT, b"set key:%d 0 0 %d\r\n%s\r\nget key:%d key:none\r\n" % (n, len(value), value, n)
+        yield SERVER, b"STORED\r\nVALUE key:%d 0 %d\r\n%s\r\nEND\r\n" % (n, len(value), value)
+    yield CLIENT, b"incr n 2\r\ndelete key:1 noreply\r\nstats\r\n"
+    yield SERVER, b"17\r\nSTAT pid 1\r\nSTAT uptime 7\r\nEND\r\n"
+    yield CLIENT, b"quit\r\n"
+
+
+def memcache_binary(_):
+    message = lambda magic, operation, n, extras=b"", key=b"", value=b"": struct.pack(">BBHBBHIIQ", magic, operation, len(key), len(extras), 0, 0, len(extras) + len(key) + len(value), n, 0) + extras + key + value
+    for n in range(6):
+        yield CLIENT, message(0x80, 1, n, bytes(8), b"key:%d" % n, b"v" * (n * 400))
+        yield SERVER, message(0x81, 1, n)
+        yield CLIENT, message(0x80, 0, n, b"", b"key:%d" % n)
+        yield SERVER, message(0x81, 0, n, bytes(4), b"", b"v" * (n * 400))
+    yield CLIENT, message(0x80, 0x10, 9)
+    yield SERVER, message(0x81, 0x10, 9, b"", b"pid", b"1") + message(0x81, 0x10, 9)
+
+
+def nats(_):
+    yield SERVER, b'INFO {"server_id":"made","version":"2.10.0","max_payload":1048576}\r\n'
+    yield CLIENT, b'CONNECT {"verbose":false,"lang":"made"}\r\nPING\r\n'
+    yield SERVER, b"PONG\r\n"
+    yield CLIENT, b"SUB room.* 1\r\nSUB jobs workers 2\r\n"
+    for n in range(8):
+        text = b"message %d " % n * (n * 30 + 1)
+        yield CLIENT, b"PUB room.%d %d\r\n%s\r\n" % (n, len(text), text)
+        yield SERVER, b"MSG room.%d 1 %d\r\n%s\r\n" % (n, len(text), text)
+    yield CLIENT, b"PUB reserved 0\r\n\r\n"
+    yield SERVER, b"-ERR 'Permissions Violation'\r\nPING\r\n"
+    yield CLIENT, b"PONG\r\n"
+
+
+def stomp(_):
+    yield CLIENT, b"CONNECT\naccept-version:1.2\nhost:made\n\n\0"
+    yield SERVER, b"CONNECTED\nversion:1.2\n\n\0\n"
+    yield CLIENT, b"SUBSCRIBE\nid:0\ndestination:/queue/a\n\n\0"
+    for n in range(8):
+        body = b"\0octets %d" % n * (n * 20 + 1)
+        yield CLIENT, b"SEND\ndestination:/queue/a\ncontent-length:%d\n\n%s\0" % (len(body), body)
+        yield SERVER, b"MESSAGE\nsubscription:0\nmessage-id:%d\ndestination:/queue/a\ncontent-length:%d\n\n%s\0\n" % (n, len(body), body)
+    yield SERVER, b"ERROR\nmessage:not allowed\n\nwhy\0"
+    yield CLIENT, b"DISCONNECT\nreceipt:77\n\n\0"
+    yield SERVER, b"RECEIPT\nreceipt-id:77\n\n\0"
+
+
+def irc(_):
+    yield CLIENT, b"CAP LS 302\r\nNICK made\r\nUSER made 0 * :Made by a script\r\n"
+    yield SERVER, b":irc.example CAP * LS :server-time\r\n:irc.example 001 made :Welcome\r\n:irc.example 376 made :End of MOTD\r\n"
+    yield CLIENT, b"JOIN #room\r\n"
+    yield SERVER, b":made!m@host JOIN #room\r\n"
+    for n in range(8):
+        yield CLIENT, b"PRIVMSG #room :message %d %s\r\n" % (n, b"x" * (n * 40))
+        yield SERVER, b":other!o@host PRIVMSG #room :answer %d\r\nPING :%d\r\n" % (n, n)
+        yield CLIENT, b"PONG :%d\r\n" % n
+    yield CLIENT, b"QUIT :bye\r\n"
+    yield SERVER, b"ERROR :Closing link\r\n"
+
+
+def ssh(_):
+    """Versions, a key exchange with empty lists, and octets that stand for what is encrypted."""
+    octets = random.Random(4253)
+
+    def packet(kind, body=b""):
+        padding = 8 - (6 + len(body)) % 8 + 4
+        return struct.pack(">IBB", 2 + len(body) + padding, padding, kind) + body + bytes(padding)
+
+    names = b"".join(struct.pack(">I", len(n)) + n for n in [b"curve25519-sha256", b"ssh-ed25519"] + [b"aes256-ctr"] * 2 + [b"hmac-sha2-256"] * 2 + [b"none"] * 2 + [b""] * 2)
+    init = packet(20, bytes(16) + names + bytes(5))
+    yield CLIENT, b"SSH-2.0-made_1.0\r\n"
+    yield SERVER, b"SSH-2.0-made_1.0\r\n" + init
+    yield CLIENT, init
+    yield CLIENT, packet(30, struct.pack(">I", 32) + octets.randbytes(32))
+    yield SERVER, packet(31, struct.pack(">I", 51) + octets.randbytes(51) + struct.pack(">I", 32) + octets.randbytes(32) + struct.pack(">I", 83) + octets.randbytes(83)) + packet(21)
+    yield CLIENT, packet(21)
+    for n in range(6):
+        yield CLIENT, octets.randbytes(44 + n * 16)
+        yield SERVER, octets.randbytes(60 + n * 500)
+
+
+def http_once():
+    yield CLIENT, b"GET /behind HTTP/1.1\r\nHost: www.example\r\n\r\n"
+    yield SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def socks(_):
+    """RFC 1928 with a name and a word (RFC 1929), and HTTP behind it."""
+    yield CLIENT, b"\5\2\0\2"
+    yield SERVER, b"\5\2"
+    yield CLIENT, b"\1\4user\4word"
+    yield SERVER, b"\1\0"
+    yield CLIENT, b"\5\1\0\3\x0bwww.example\0\x50"
+    yield SERVER, b"\5\0\0\1\xc0\0\2\x01\x9c\x40"
+    yield from http_once()
+
+
+def socks4a(_):
+    yield CLIENT, b"\4\1\0\x50\0\0\0\1user\0www.example\0"
+    yield SERVER, b"\0\x5a\0\0\0\0\0\0"
+    yield from http_once()
+
+
+def proxy(_):
+    """Version 2 of the PROXY protocol, CONNECT in it, CONNECT in that, and HTTP at last."""
+    yield CLIENT, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([198, 51, 100, 9, 203, 0, 113, 9]) + struct.pack(">HH", 5555, 3128)
+    for name in (b"one", b"two"):
+        yield CLIENT, b"CONNECT %s.example:80 HTTP/1.1\r\nHost: %s.example\r\n\r\n" % (name, name)
+        yield SERVER, b"HTTP/1.1 200 Connection established\r\n\r\n"
+    yield from http_once()
+
+
 def framed(count):
     """No protocol of the world: a magic, a number, and a length that counts what follows it."""
     for n in range(count or 20):
@@ -511,6 +625,8 @@ STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
     "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql), "kafka": (9092, kafka),
+    "memcache": (11211, memcache), "memcache-binary": (11211, memcache_binary), "nats": (4222, nats), "stomp": (61613, stomp), "irc": (6667, irc),
+    "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 

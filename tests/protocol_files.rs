@@ -79,7 +79,7 @@ fn the_files_of_protocols_are_named_by_the_table_and_by_few_others() {
         // WebSocket, and has its words in a file of their own.
         let expected: &[&str] = match module {
             "dns" => &["protocols/llmnr.rs", "protocols/mdns.rs"],
-            "websocket" => &["protocols/http1.rs"],
+            "websocket" => &["protocols/http1.rs", "protocols/websocket_messages.rs"],
             "http2" => &["protocols/http1.rs", "protocols/http2_streams.rs"],
             "http1_words" => &["protocols/http1.rs", "protocols/http2.rs"],
 

@@ -509,7 +509,7 @@ counters! {
         lost_octets: "bytes that messages lack",
         unframed_octets: "bytes between messages that belong to none",
     }
-    /// Messages in streams that connections carry: HTTP/2. The frames of these are counted as messages of their protocol.
+    /// Messages that connections carry in frames: HTTP/2, WebSocket. The frames are counted as messages of their protocol.
     carried: CarriedCounters {
         messages: "messages found in such streams",
         incomplete: "messages of these that lack something, or may lack something",
@@ -517,6 +517,8 @@ counters! {
         evicted: "streams ended because a connection had too many",
         unknown_fields: "header fields that refer to what is lost",
         left_out_fields: "header fields left out of header sections that are too long",
+        undecoded: "compressed messages that were not decoded, or not in full (WebSocket)",
+        oversized: "of these, messages that would have grown too much",
     }
     /// What was written.
     output: OutputCounters {

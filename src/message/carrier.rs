@@ -23,11 +23,14 @@ pub(super) struct CarrierContext {
 /// Something that happens in a stream of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Carried<'a> {
+    /// A message begins of which [`Start`](Self::Start) says more: its first octet came with this packet.
+    Opens,
     /// A message begins.
     Start {
         /// Request, response or neither.
         kind: Kind,
-        /// Its header section as text, which are its first octets too; empty where it is lost.
+        /// Its header section as text, which are its first octets too; empty where it is lost. Of a protocol without header
+        /// sections what it is summed up by.
         head: &'a [u8],
         /// How far it reaches, if that is known.
         extent: Extent,
@@ -46,6 +49,11 @@ pub(super) enum Carried<'a> {
     End {
         /// Nothing of it is missing.
         whole: bool,
+    },
+    /// The open message is compressed, and some of it could not be decoded.
+    Undecoded {
+        /// It would have grown too much.
+        oversized: bool,
     },
     /// Both directions of the stream have ended.
     Closed {
@@ -92,6 +100,11 @@ pub(super) trait Carrier {
 
     /// The direction ends, and with it all that is open in it.
     fn end(&mut self, at: CarrierContext, to: ToStreams<'_>);
+
+    /// Its streams have numbers.
+    fn numbers_streams(&self) -> bool {
+        true
+    }
 
     /// Octets allocated beyond the carrier itself.
     fn size(&self) -> usize;

@@ -31,6 +31,8 @@ struct CarriedSide {
     start: u64,
     /// The sink sees it.
     wanted: bool,
+    /// What brought its first octet, where that was some time ago.
+    opened: Option<(Timestamp, u64)>,
 }
 
 /// All streams that a connection carries.
@@ -131,6 +133,7 @@ impl<T: Default> CarriedStreams<T> {
             ToCarrier::Frame | ToCarrier::Octets(_) | ToCarrier::Gap(_) => None,
         };
         let mut telling = Telling {
+            numbered: self.carrier.numbers_streams(),
             streams: &mut self.streams,
             around,
             sink,
@@ -152,6 +155,15 @@ impl<T: Default> CarriedStreams<T> {
         let ended = telling.ended;
         self.charge(around.cx);
         ended
+    }
+
+    /// Octets that the budget knows of, with those of what the sink keeps with each stream; None where one may not be written out.
+    pub(super) fn charged(&self, of_state: impl Fn(&T) -> Option<usize>) -> Option<usize> {
+        let mut all = self.charged;
+        for stream in self.streams.values() {
+            all += of_state(&stream.state)?;
+        }
+        Some(all)
     }
 
     fn charge(&mut self, cx: &mut Context) {
@@ -187,6 +199,7 @@ impl<T: Default> CarriedStreams<T> {
         }
         let ids: Vec<u32> = self.streams.keys().copied().collect();
         let mut telling = Telling {
+            numbered: self.carrier.numbers_streams(),
             streams: &mut self.streams,
             around,
             sink,
@@ -212,6 +225,7 @@ struct Telling<'a, 'b, M: MessageSink> {
     rules: &'a Rules,
     brought: Brought,
     protocol: &'static str,
+    numbered: bool,
     closes: Option<Close>,
     ended: [u64; 2],
 }
@@ -231,6 +245,15 @@ impl<M: MessageSink> Telling<'_, '_, M> {
                     let mut at = place(self.around, &sides, direction, &mut stream.state);
                     self.sink.carried_end(&mut at);
                 }
+            }
+            Carried::Opens => {
+                let stream = self.streams.entry(id).or_default();
+                let packet = (self.brought.time, self.brought.frame);
+                stream.sides[direction.index()].opened = Some(packet);
+            }
+            Carried::Undecoded { oversized } => {
+                counters.undecoded += 1;
+                counters.oversized += u64::from(oversized);
             }
             Carried::Start { .. } => {
                 counters.messages += 1;
@@ -271,17 +294,20 @@ impl<M: MessageSink> Telling<'_, '_, M> {
                 answers,
             } => {
                 side.start = side.at;
+                let (time, frame) = side.opened.take().unwrap_or((brought.time, brought.frame));
                 let start = MessageStart {
                     protocol: self.protocol,
                     kind,
                     offset: side.at,
                     extent,
                     head,
-                    time: brought.time,
-                    frame: brought.frame,
+                    time,
+                    frame,
                     ack: None,
                     answers: answers.then_some(asked),
-                    carried: Some(CarriedMessage { stream: id }),
+                    carried: Some(CarriedMessage {
+                        stream: self.numbered.then_some(id),
+                    }),
                 };
                 let wanted = self.rules.filter.wants(self.protocol);
                 side.wanted = wanted && sink.takes_message(at, &start);

@@ -12,6 +12,7 @@ use crate::ip::Datagram;
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
 use crate::transport::stream::StreamContext;
+use serde::{Deserialize, Serialize};
 
 /// A message begins.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,8 @@ pub struct MessageStart<'a> {
     pub offset: u64,
     /// How far it reaches.
     pub extent: Extent,
-    /// Its header section, whole, or the octets that are at hand where the protocol has none.
+    /// Its header section, whole, or the octets that are at hand where the protocol has none. Of a message of WebSocket that was
+    /// put together from frames, what would be its only frame, as far as the octets are at hand.
     pub head: &'a [u8],
     /// When its first octet was captured.
     pub time: Timestamp,
@@ -41,10 +43,10 @@ pub struct MessageStart<'a> {
 }
 
 /// The way of a message of a stream that a connection carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedMessage {
-    /// Number of the stream in its connection, as the protocol counts.
-    pub stream: u32,
+    /// Number of the stream in its connection, as the protocol counts; None where it has one message at a time (WebSocket).
+    pub stream: Option<u32>,
 }
 
 /// Octets of the message that is open in this direction.

@@ -487,6 +487,13 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
                 framer.gap(at.direction);
                 framer.hole(at.direction, gap.len);
             }
+            if at
+                .state
+                .framer(at.direction)
+                .is_some_and(Framer::ends_at_gap)
+            {
+                self.begin_anew(at);
+            }
             let certain = at.state.trust.proven || at.state.trust.decided;
             let framed = at.state.framer(at.direction).is_some();
             let stream = &mut at.state.streams[i];
@@ -553,7 +560,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             matches!(framer, Some(AnyFramer::Custom(_) | AnyFramer::User(_)))
         };
         let known = !own(there) && !own(back);
-        (known && state.streams.iter().all(idle)).then_some(state.charged + inner)
+        let carried = match &state.carried {
+            Some(carried) => carried.charged(|state| self.sink.charged(state))?,
+            None => 0,
+        };
+        (known && state.streams.iter().all(idle)).then_some(state.charged + inner + carried)
     }
 
     fn hears_flow_ends(&self) -> bool {
@@ -1640,10 +1651,13 @@ impl<M: MessageSink> Extractor<M> {
             let left = framer.map(|f| Name::of(f.name()));
             let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
             let left = left.filter(|_| !prefix);
-            let opens = framer.and_then(Framer::next_protocol);
+            let opens = framer.and_then(AnyFramer::next_framer);
             // The other direction was already known to have gone on so, before this message was delivered.
             let home = at.state.framer.as_ref().map(AnyFramer::name);
-            if opens.is_some() && opens == home && at.state.streams[i].own.is_some() {
+            if opens.is_some()
+                && opens.as_ref().map(AnyFramer::name) == home
+                && at.state.streams[i].own.is_some()
+            {
                 at.state.streams[i].own = None;
                 Self::charge_framers(at);
                 return;
@@ -1664,8 +1678,8 @@ impl<M: MessageSink> Extractor<M> {
                 left,
                 ..Trust::default()
             };
-            if let Some(row) = opens.and_then(protocols::stream) {
-                self.adopt(at, row.framer(), true);
+            if let Some(framer) = opens {
+                self.adopt(at, framer, true);
             }
         }
     }
@@ -2146,6 +2160,14 @@ impl<M: MessageSink> Extractor<M> {
         if !wrong || trust.decided || trust.renewals >= RENEWALS {
             return;
         }
+        let renewals = trust.renewals + 1;
+        self.begin_anew(at);
+        at.state.trust.renewals = renewals;
+    }
+
+    /// The connection's protocol is not known any more.
+    fn begin_anew(&mut self, at: &mut ConversationContext<'_, M>) {
+        let left = at.state.trust.left;
         // Its framer goes, so nothing could end the message of the other direction later.
         self.end_other(at);
         self.end_carried(at, None);
@@ -2158,8 +2180,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         at.state.trust = Trust {
             asked: true,
-            renewals: trust.renewals + 1,
-            left: trust.left,
+            left,
             ..Trust::default()
         };
     }

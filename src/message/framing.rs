@@ -348,6 +348,12 @@ pub trait Framer {
         false
     }
 
+    /// What it frames stands before a connection of another protocol, and a gap may have hidden where that begins: what follows the
+    /// gap is found by content.
+    fn ends_at_gap(&self) -> bool {
+        false
+    }
+
     /// Where the message begins that was found last, if its first octets are missing.
     fn begun_in_gap(&self, direction: Direction) -> Option<u64> {
         let _ = direction;
@@ -423,6 +429,10 @@ impl<F: Framer> Framer for Box<F> {
 
     fn begins_in_gap(&mut self, direction: Direction, offset: u64, len: u64) -> bool {
         (**self).begins_in_gap(direction, offset, len)
+    }
+
+    fn ends_at_gap(&self) -> bool {
+        (**self).ends_at_gap()
     }
 
     fn begun_in_gap(&self, direction: Direction) -> Option<u64> {

@@ -9,7 +9,7 @@
 //! ```text
 //! framing.rs               Detector, Framer, and what they say
 //! row.rs                   what the table says of a protocol
-//! length.rs headers.rs lines.rs   engines that frame many of them: by a length, as HTTP does, line by line
+//! length.rs headers.rs lines.rs textual.rs   engines that frame many of them: by a length, as HTTP does, line by line, by words
 //! bundled.rs adaptation.rs ran_procedures.rs   what user messages of SCTP have in common
 //! text.rs fields.rs        what one-line summaries are made of, and what is listed by name
 //! in_order.rs              how responses find their requests
@@ -19,7 +19,7 @@
 //! rules.rs                 what the user says of ports and protocols
 //! events.rs whole.rs       what a sink of messages gets; a sink that calls a function with whole messages
 //! carrier.rs carry.rs      connections that carry streams of their own: what such a protocol says, and how a sink hears of it
-//! hpack.rs                 header blocks of HTTP/2
+//! hpack.rs inflate.rs      header blocks of HTTP/2; deflate of messages that refer to others, some of which may be lost
 //! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! ```
@@ -42,6 +42,7 @@ mod headers;
 mod held_part;
 mod hpack;
 mod in_order;
+mod inflate;
 mod length;
 mod length_format;
 mod lines;
@@ -54,6 +55,7 @@ pub mod rules;
 #[cfg(test)]
 mod tests;
 mod text;
+mod textual;
 pub mod user_framer;
 pub mod whole;
 
@@ -71,9 +73,9 @@ pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
     by_number, datagram_protocol, fields, fields_into, file_use, in_order, kind, known_aliases,
-    known_name, listed_fields, listing_protocols, protocols, result_is_last, server_begins,
-    summary, transaction, uses_files, uses_port, words_ahead,
+    known_name, listed_fields, listing_protocols, named_ends, protocols, result_is_last,
+    server_begins, summary, transaction, uses_files, uses_port, words_ahead,
 };
-pub use row::FileUse;
+pub use row::{FileUse, NamedEnds};
 pub use text::{dotted, escape, is_hidden, is_text, unescaped};
 pub use whole::{WholeMessage, WholeMessages};

@@ -4,6 +4,7 @@ use super::fields::MessageFields;
 use super::in_order::InOrder;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Appends one line on a message to the text; false, and nothing appended, where nothing is known of it. The octets are
@@ -54,6 +55,26 @@ pub enum FileUse {
         number: u64,
     },
 }
+
+/// Whom a connection is between by a message in it, which its addresses do not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedEnds {
+    /// Address and port of the client.
+    pub client: Option<String>,
+    /// Address, or name, and port of the server.
+    pub server: Option<String>,
+}
+
+impl NamedEnds {
+    /// Takes over what another message names.
+    pub fn add(&mut self, other: Self) {
+        self.client = other.client.or(self.client.take());
+        self.server = other.server.or(self.server.take());
+    }
+}
+
+/// Reads whom a message names. The octets are those of [`MessageStart::head`](super::MessageStart::head).
+pub(super) type ReadNamedEnds = fn(&[u8]) -> Option<NamedEnds>;
 
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
@@ -116,6 +137,8 @@ pub(super) struct ProtocolRow {
     pub(super) server_begins: bool,
     /// Both sides speak it at once, behind an upgrade: what one of them sends tells of both.
     pub(super) upgrades: bool,
+    /// Whom the connection is between by this message: a proxy's, or a request for a tunnel.
+    pub(super) names_ends: Option<ReadNamedEnds>,
     /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
     pub(super) prefix: bool,
     /// Recognises its first octets in the middle of a connection that spoke another protocol. For a protocol that others
@@ -155,6 +178,7 @@ impl ProtocolRow {
         long_answers: false,
         server_begins: false,
         upgrades: false,
+        names_ends: None,
         prefix: false,
         interrupts: None,
         #[cfg(test)]

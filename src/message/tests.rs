@@ -83,6 +83,31 @@ impl MessageSink for Collect {
         self.found.push(open);
     }
 
+    // What connections carry is told of by their frames here.
+    fn hears_carried(&self) -> bool {
+        false
+    }
+
+    fn takes_frame(&mut self, _: &mut StreamContext<'_, ()>, _: &MessageStart<'_>) -> bool {
+        true
+    }
+
+    fn frame_start(&mut self, at: &mut StreamContext<'_, ()>, start: &MessageStart<'_>) {
+        self.start(at, start);
+    }
+
+    fn frame_data(&mut self, at: &mut StreamContext<'_, ()>, piece: &Piece<'_>) {
+        self.data(at, piece);
+    }
+
+    fn frame_gap(&mut self, at: &mut StreamContext<'_, ()>, gap: &MessageGap) {
+        self.gap(at, gap);
+    }
+
+    fn frame_end(&mut self, at: &mut StreamContext<'_, ()>, end: &MessageEnd) {
+        self.end(at, end);
+    }
+
     fn closed(&mut self, _: &mut StreamContext<'_, ()>, _: Close) {
         assert_eq!(self.open, [None, None]);
     }

@@ -95,7 +95,7 @@ pub(super) struct OrderedMessage {
     frame: u64,
     ack: Option<u64>,
     answers: Option<u64>,
-    carried: Option<u32>,
+    carried: Option<CarriedMessage>,
     /// What its answer, or its request, has in common with it.
     transaction: Option<u64>,
     events: Vec<(PacketInfo, OrderedEvent)>,
@@ -142,7 +142,7 @@ impl OrderedMessage {
             frame: start.frame,
             ack: start.ack,
             answers: start.answers,
-            carried: start.carried.map(|way| way.stream),
+            carried: start.carried,
             transaction,
             events: Vec::new(),
             ended: false,
@@ -161,7 +161,7 @@ impl OrderedMessage {
             frame: self.frame,
             ack: self.ack,
             answers: self.answers,
-            carried: self.carried.map(|stream| CarriedMessage { stream }),
+            carried: self.carried,
         }
     }
 

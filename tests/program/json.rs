@@ -682,6 +682,14 @@ fn the_man_page_lists_every_field() {
         "protocols/smtp.pcap",
         "protocols/snmp.pcap",
         "protocols/tpkt.pcap",
+        "protocols/websocket.pcap",
+        "protocols/memcache.pcap",
+        "protocols/nats.pcap",
+        "protocols/stomp.pcap",
+        "protocols/irc.pcap",
+        "protocols/ssh.pcap",
+        "protocols/socks.pcap",
+        "protocols/proxy.pcap",
     ] {
         let capture = read(&testdata(name));
         let args = ["-j", "--hash", "--json-body", "text"];

@@ -53,3 +53,5 @@ mod terminators;
 mod trace;
 mod track;
 mod transfers;
+mod tunnels;
+mod websocket;

@@ -57,7 +57,7 @@ fn messages_are_named_in_their_protocols_words() {
     }
     let found = lines("protocols/websocket.pcap");
     assert!(
-        found.iter().any(|l| l == "websocket 7 text hello"),
+        found.iter().any(|l| l == "websocket 5 text hello"),
         "{found:?}"
     );
     let found = lines("sctp-m3ua.pcap");

@@ -71,6 +71,8 @@ const CASES: &[Case] = &[
     case("dnp3", "dnp3", &["dnp3.len"]),
     case("cql", "cql", &["cql.opcode"]),
     case("kafka", "kafka", &["kafka.len"]),
+    case("irc", "irc", &["irc.request", "irc.response"]),
+    case("memcache", "memcache-binary", &["memcache.opcode"]),
     case("gtp", "gtp", &["frame.number"]),
     case("gtpv2", "gtpv2", &["frame.number"]),
     case("pfcp", "pfcp", &["frame.number"]),

@@ -549,7 +549,7 @@ fn frames_behind_an_upgrade_whose_answer_is_lost_are_websocket() {
         }
         let all = objects(&talk.pcap);
         let frames = sizes(&all, CLIENT.1);
-        let websocket = frames.iter().filter(|m| **m == (11, "websocket", true));
+        let websocket = frames.iter().filter(|m| **m == (5, "websocket", true));
         assert_eq!(websocket.count(), 40, "{frames:?}");
     }
 }

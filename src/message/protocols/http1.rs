@@ -18,7 +18,7 @@ use super::super::head::{
 };
 use super::super::headers::ends_method;
 use super::super::length::response_if;
-use super::super::row::{ProtocolRow, UserMessageRow};
+use super::super::row::{NamedEnds, ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::storage::allocated;
@@ -110,6 +110,18 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     // The search is one for "HTTP/1.".
     cheap_search: true,
     tunnels: true,
+    names_ends: Some(|m| {
+        let target = m.strip_prefix(b"CONNECT ")?;
+        let target = target.get(..memchr(b' ', target)?)?;
+        // A name has 253 octets at most, and a port stands behind it.
+        let target = target.get(..260).unwrap_or(target);
+        let mut server = String::new();
+        super::super::text::escape(target, &mut server);
+        Some(NamedEnds {
+            client: None,
+            server: Some(server),
+        })
+    }),
     long_answers: true,
     ..ProtocolRow::NONE
 };
@@ -703,6 +715,8 @@ pub(crate) struct Http1 {
     leaving: bool,
     /// A response has switched to this.
     switched: Option<UpgradeTo>,
+    /// What a response that switches to WebSocket has agreed on.
+    websocket: super::websocket::Agreed,
     /// The last request asks for that.
     asks: Option<UpgradeTo>,
     /// Where the header of an answer ends that may have a body or not, and what the next request has heard.
@@ -743,6 +757,11 @@ enum Match {
 }
 
 impl Http1 {
+    /// What the response has agreed on that has switched to WebSocket.
+    pub(super) const fn websocket(&self) -> super::websocket::Agreed {
+        self.websocket
+    }
+
     /// Finds the request that a response at `at` answers; with `take`, it and those before it are done with.
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         // A request that the server had not received cannot be what it answers.
@@ -1078,6 +1097,9 @@ impl Framer for Http1 {
             }
             HttpStart::Response { status, .. } => {
                 self.client.get_or_insert(at.direction.flip());
+                if status == 101 {
+                    self.websocket = super::websocket::Agreed::of(&octets[..head]);
+                }
                 self.begin_response(at, status, head, &fields, framing, behind)
             }
         };

@@ -14,8 +14,9 @@ use super::headers::HeaderFramer;
 use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
-use super::row::{BundledLength, DatagramRow, FileUse, Ppid, ProtocolRow, near};
+use super::row::{BundledLength, DatagramRow, FileUse, NamedEnds, Ppid, ProtocolRow, near};
 use super::text::first_line;
+use super::textual::TextualFramer;
 use super::user_framer::UserFramer;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
@@ -47,6 +48,7 @@ mod http2;
 mod http2_streams;
 mod iec104;
 mod imap;
+mod irc;
 mod iua;
 mod kafka;
 mod ldap;
@@ -59,9 +61,11 @@ mod m3ua;
 mod mbtcp;
 mod mdns;
 mod megaco;
+mod memcache;
 mod mongo;
 mod mqtt;
 mod mysql;
+mod nats;
 mod nbss;
 mod ngap;
 mod ntp;
@@ -81,7 +85,10 @@ mod sbcap;
 mod sip;
 mod smtp;
 mod snmp;
+mod socks;
 mod someip;
+mod ssh;
+mod stomp;
 mod stun;
 mod sua;
 mod syslog;
@@ -90,6 +97,7 @@ mod tls;
 mod tpkt;
 mod v5ua;
 mod websocket;
+mod websocket_messages;
 mod x2ap;
 mod xnap;
 
@@ -100,37 +108,47 @@ pub use tftp::Transfers;
 pub(super) enum AnyCarrier {
     /// Of HTTP/2.
     Http2(Box<http2_streams::Http2Streams>),
+    /// Of WebSocket.
+    Websocket(Box<websocket_messages::WebsocketMessages>),
+}
+
+/// Asks the carrier that there is.
+macro_rules! each_carrier {
+    ($carrier:ident, $c:ident => $answer:expr) => {
+        match $carrier {
+            AnyCarrier::Http2($c) => $answer,
+            AnyCarrier::Websocket($c) => $answer,
+        }
+    };
 }
 
 impl Carrier for AnyCarrier {
     fn frame(&mut self, at: CarrierContext, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.frame(at, to);
+        each_carrier!(self, c => c.frame(at, to));
     }
 
     fn octets(&mut self, at: CarrierContext, octets: &[u8], to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.octets(at, octets, to);
+        each_carrier!(self, c => c.octets(at, octets, to));
     }
 
     fn gap(&mut self, at: CarrierContext, len: u64, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.gap(at, len, to);
+        each_carrier!(self, c => c.gap(at, len, to));
     }
 
     fn lost(&mut self, direction: Direction) {
-        let Self::Http2(carrier) = self;
-        carrier.lost(direction);
+        each_carrier!(self, c => c.lost(direction));
     }
 
     fn end(&mut self, at: CarrierContext, to: ToStreams<'_>) {
-        let Self::Http2(carrier) = self;
-        carrier.end(at, to);
+        each_carrier!(self, c => c.end(at, to));
+    }
+
+    fn numbers_streams(&self) -> bool {
+        each_carrier!(self, c => c.numbers_streams())
     }
 
     fn size(&self) -> usize {
-        let Self::Http2(carrier) = self;
-        carrier.size()
+        each_carrier!(self, c => c.size())
     }
 }
 
@@ -192,8 +210,21 @@ macro_rules! protocols {
             pub(super) fn carrier(&self) -> Option<AnyCarrier> {
                 match self {
                     Self::Http2(_) => Some(AnyCarrier::Http2(Box::default())),
+                    Self::Websocket(framer) => {
+                        let made = websocket_messages::WebsocketMessages::new(framer);
+                        Some(AnyCarrier::Websocket(Box::new(made)))
+                    }
                     _ => None,
                 }
+            }
+
+            /// What frames the connection behind the message that handed it over, where that has named a protocol.
+            pub(super) fn next_framer(&self) -> Option<Self> {
+                let mut next = stream(self.next_protocol()?)?.framer();
+                if let (Self::Http1(from), Self::Websocket(to)) = (self, &mut next) {
+                    to.agreed = from.websocket();
+                }
+                Some(next)
             }
 
             /// A protocol that others switch to may begin in the middle of this one: see [`ProtocolRow::interrupts`].
@@ -287,6 +318,10 @@ macro_rules! protocols {
                 each_framer!(self, f => f.begun_in_gap(direction))
             }
 
+            fn ends_at_gap(&self) -> bool {
+                each_framer!(self, f => f.ends_at_gap())
+            }
+
             fn size(&self) -> usize {
                 each_framer!(self, f => f.size())
             }
@@ -321,6 +356,7 @@ protocols! {
         Http1(Box<http1::Http1>): http1, &http1::HttpDetector;
         Http2(http2::Http2): http2, &http2::Http2Detector;
         Tls(tls::Tls): tls, &tls::TlsDetector;
+        Ssh(ssh::Ssh): ssh, &ssh::SshDetector;
         Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
         Rtsp(HeaderFramer<rtsp::Rtsp>): rtsp, &rtsp::SYNTAX;
         Resp(Box<resp::Resp>): resp, &resp::RespDetector;
@@ -344,7 +380,12 @@ protocols! {
         Cql(LengthFramer<cql::Cql>): cql, &cql::FORMAT;
         Kafka(LengthFramer<kafka::Kafka>): kafka, &kafka::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
-        Websocket(LengthFramer<websocket::Websocket>): websocket, &websocket::WebsocketDetector;
+        Websocket(websocket::Frames): websocket, &websocket::WebsocketDetector;
+        Socks(socks::Socks): socks, &socks::SocksDetector;
+        Nats(TextualFramer<nats::Nats>): nats, &nats::FORMAT;
+        Stomp(TextualFramer<stomp::Stomp>): stomp, &stomp::FORMAT;
+        Memcache(TextualFramer<memcache::Memcache>): memcache, &memcache::FORMAT;
+        Irc(TextualFramer<irc::Irc>): irc, &irc::FORMAT;
         Smtp(Box<LineFramer<smtp::Smtp>>): smtp, &smtp::DIALECT;
         Ftp(Box<LineFramer<ftp::Ftp>>): ftp, &ftp::DIALECT;
         Pop(Box<LineFramer<pop::Pop>>): pop, &pop::DIALECT;
@@ -453,7 +494,7 @@ pub(super) fn tunnels(name: &str) -> bool {
 /// Connections of this protocol carry streams of their own, and what is framed are their frames.
 #[inline]
 pub(super) fn carries(name: &str) -> bool {
-    name == http2::PROTOCOL.name
+    name == http2::PROTOCOL.name || name == websocket::PROTOCOL.name
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.
@@ -708,6 +749,13 @@ pub fn fields_into(
     if let Some(read) = BY_NAME.get(protocol).and_then(|row| row.fields) {
         read(transport, kind, head, to);
     }
+}
+
+/// Whom a message names that its connection is between, where it stands before another one or opens a tunnel. `head` is as in
+/// [`MessageStart`](super::MessageStart).
+pub fn named_ends(protocol: &str, head: &[u8]) -> Option<NamedEnds> {
+    let read = BY_NAME.get(protocol)?.names_ends?;
+    read(head)
 }
 
 /// The protocols that list something, and the names of that.

@@ -50,7 +50,6 @@ pub(super) static NAMED: &[ProtocolRow] = &[
             Ppid::new(37, "NetPerfMeter data"),
         ],
     ),
-    named("ssh", &[Ppid::new(45, "SSH")]),
     named("dtls", &[Ppid::new(47, "Diameter in DTLS (RFC 6733)")]),
     named("gdt", &[Ppid::new(49, "GDT, generic data transfer")]),
     named("rtcdc", &[Ppid::new(50, "WebRTC DCEP (RFC 8832)")]),

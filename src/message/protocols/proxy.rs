@@ -1,15 +1,17 @@
 //! The PROXY protocol of HAProxy, versions 1 and 2: a line, or a header, that a proxy puts before the connection that it hands
 //! on, with the addresses of its client. What stands behind it is that connection's own.
 
+use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, Detector, Following, Found, Framer, MessageBody, Position, Probe,
 };
-use super::super::row::ProtocolRow;
+use super::super::row::{NamedEnds, ProtocolRow};
 use super::super::text::escape;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
 
 /// The longest line of version 1, with its end: the specification counts it (2.1).
 const LINE: usize = 107;
@@ -26,6 +28,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "proxy",
     about: "PROXY, versions 1 and 2: what a proxy puts before a connection",
     summary: Some(summary),
+    fields: Some(|_, _, m, to| fields(m, to)),
+    field_names: &["version", "src", "src_port", "dst", "dst_port"],
+    names_ends: Some(named_ends),
     prefix: true,
     ..ProtocolRow::NONE
 };
@@ -114,50 +119,88 @@ impl Framer for Proxy {
     }
 }
 
+/// The addresses that a prefix names: its source, and its destination.
+fn addresses(head: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
+    let Some(rest) = head.strip_prefix(SIGNATURE) else {
+        let line = head.split(|o| *o == b'\r').next()?;
+        let line = std::str::from_utf8(line.get(..line.len().min(LINE))?).ok()?;
+        let mut words = line.split(' ').skip(2);
+        let [src, dst] = [words.next()?, words.next()?].map(|ip| ip.parse::<IpAddr>().ok());
+        let [from, to] = [words.next()?, words.next()?].map(|port| port.parse::<u16>().ok());
+        return Some((SocketAddr::new(src?, from?), SocketAddr::new(dst?, to?)));
+    };
+    let [command, family, _, _, addresses @ ..] = rest else {
+        return None;
+    };
+    let port = |at: usize| {
+        let octets = addresses.get(at..).and_then(|o| o.first_chunk());
+        octets.map_or(0, |o| u16::from_be_bytes(*o))
+    };
+    let four = |at: usize| {
+        addresses
+            .get(at..)?
+            .first_chunk::<4>()
+            .map(|o| IpAddr::from(*o))
+    };
+    let six = |at: usize| {
+        addresses
+            .get(at..)?
+            .first_chunk::<16>()
+            .map(|o| IpAddr::from(*o))
+    };
+    match (command & 15, family >> 4) {
+        (1, 1) if addresses.len() >= 12 => Some((
+            SocketAddr::new(four(0)?, port(8)),
+            SocketAddr::new(four(4)?, port(10)),
+        )),
+        (1, 2) if addresses.len() >= 36 => Some((
+            SocketAddr::new(six(0)?, port(32)),
+            SocketAddr::new(six(16)?, port(34)),
+        )),
+        _ => None,
+    }
+}
+
+/// Whom the connection is between by the prefix.
+fn named_ends(head: &[u8]) -> Option<NamedEnds> {
+    let (client, server) = addresses(head)?;
+    Some(NamedEnds {
+        client: Some(client.to_string()),
+        server: Some(server.to_string()),
+    })
+}
+
+fn fields(head: &[u8], to: &mut MessageFields) {
+    to.number("version", if head.starts_with(SIGNATURE) { 2 } else { 1 });
+    if let Some((src, dst)) = addresses(head) {
+        to.text("src", src.ip().to_string().as_bytes());
+        to.number("src_port", src.port().into());
+        to.text("dst", dst.ip().to_string().as_bytes());
+        to.number("dst_port", dst.port().into());
+    }
+}
+
 /// The line of version 1; of version 2 what it stands for.
 fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
     use std::fmt::Write as _;
-    use std::net::{Ipv4Addr, Ipv6Addr};
     let Some(rest) = head.strip_prefix(SIGNATURE) else {
         let line = head.split(|o| *o == b'\r').next().unwrap_or_default();
         escape(&line[..line.len().min(LINE)], out);
         return !line.is_empty();
     };
-    let [command, family, _, _, addresses @ ..] = rest else {
+    let [command, family, ..] = rest else {
         return false;
     };
     if command & 15 == 0 {
         out.push_str("PROXY v2 LOCAL");
         return true;
     }
-    let port = |at: usize| {
-        let octets = addresses.get(at..).and_then(|o| o.first_chunk());
-        octets.map_or(0, |o| u16::from_be_bytes(*o))
-    };
     let kind = if family & 15 == 2 { "UDP" } else { "TCP" };
-    match (
-        family >> 4,
-        addresses.first_chunk::<12>(),
-        addresses.first_chunk::<36>(),
-    ) {
-        (1, Some([a, b, c, d, e, f, g, h, ..]), _) => {
-            let (src, dst) = (Ipv4Addr::new(*a, *b, *c, *d), Ipv4Addr::new(*e, *f, *g, *h));
-            let _ = write!(out, "PROXY v2 {kind}4 {src} {dst} {} {}", port(8), port(10));
-        }
-        (2, _, Some(both)) => {
-            let address = |at: usize| {
-                let octets = both[at..].first_chunk::<16>();
-                octets.map_or(Ipv6Addr::UNSPECIFIED, |o| Ipv6Addr::from(*o))
-            };
-            let (src, dst) = (address(0), address(16));
-            let _ = write!(
-                out,
-                "PROXY v2 {kind}6 {src} {dst} {} {}",
-                port(32),
-                port(34)
-            );
-        }
-        _ => out.push_str("PROXY v2"),
+    out.push_str("PROXY v2");
+    if let Some((src, dst)) = addresses(head) {
+        let ip = if src.is_ipv4() { 4 } else { 6 };
+        let (from, to) = (src.port(), dst.port());
+        let _ = write!(out, " {kind}{ip} {} {} {from} {to}", src.ip(), dst.ip());
     }
     true
 }

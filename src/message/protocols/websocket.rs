@@ -1,15 +1,19 @@
 //! WebSocket (RFC 6455), behind an upgrade of HTTP.
 
-use super::super::framing::{Detector, Found, Probe};
+use super::super::fields::MessageFields;
+use super::super::framing::{Begin, Detector, Found, Framer, Position, Probe};
+use super::super::head::read_fields;
 use super::super::length::{
-    Classified, LengthField, LengthFormat as _, LengthProtocol, LengthRow, number, octet,
+    Classified, LengthField, LengthFormat as _, LengthFramer, LengthProtocol, LengthRow, number,
+    octet,
 };
 use super::super::row::ProtocolRow;
 use super::super::text::{escape, named_number};
-use crate::base::flow::Transport;
+use crate::base::flow::{Direction, Transport};
 #[cfg(test)]
 use crate::base::message::Kind;
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What the Upgrade field of HTTP calls it, in any case (RFC 6455, 4.2.1).
@@ -20,6 +24,8 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "websocket",
     about: "WebSocket (RFC 6455), behind an upgrade of HTTP",
     summary: Some(summary),
+    fields: Some(|_, _, m, to| fields(m, to)),
+    field_names: &["opcode", "compressed", "close_code", "text"],
     upgrades: true,
     cheap_search: true,
     #[cfg(test)]
@@ -50,6 +56,91 @@ pub(super) static FORMAT: LengthRow = LengthRow {
     },
     ..LengthRow::USUAL
 };
+
+/// The message ends with this frame (RFC 6455, 5.2).
+pub(super) const FIN: u8 = 0x80;
+/// The message is compressed (RFC 7692, 6).
+pub(super) const RSV1: u8 = 0x40;
+/// No extension has given this bit a meaning. In the frame that stands for a message that was put together: it was compressed, and
+/// what follows is decoded.
+pub(super) const RSV2: u8 = 0x20;
+
+/// What the handshake has agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Agreed {
+    /// It is lost.
+    #[default]
+    Unknown,
+    /// Messages are not compressed, or in a way that is not known here.
+    Other,
+    /// permessage-deflate (RFC 7692).
+    Deflate {
+        /// The client compresses each message by itself (7.1.1.2).
+        client: bool,
+        /// The server does (7.1.1.1).
+        server: bool,
+    },
+}
+
+impl Agreed {
+    /// What the response with this header section says (RFC 6455, 9.1; RFC 7692, 7.1).
+    pub(super) fn of(head: &[u8]) -> Self {
+        let mut agreed = Self::Other;
+        read_fields(head, |name, value| {
+            if name.eq_ignore_ascii_case(b"sec-websocket-extensions") {
+                for extension in value.split(|o| *o == b',') {
+                    let mut words = extension.split(|o| *o == b';').map(<[u8]>::trim_ascii);
+                    let is = |word: &[u8], name: &[u8]| word.eq_ignore_ascii_case(name);
+                    if !words.next().is_some_and(|w| is(w, b"permessage-deflate")) {
+                        continue;
+                    }
+                    let (mut client, mut server) = (false, false);
+                    for word in words {
+                        client |= is(word, b"client_no_context_takeover");
+                        server |= is(word, b"server_no_context_takeover");
+                    }
+                    agreed = Self::Deflate { client, server };
+                }
+            }
+        });
+        agreed
+    }
+}
+
+/// Frames a connection; keeps what its handshake has agreed on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Frames {
+    frames: LengthFramer<Websocket>,
+    pub(super) agreed: Agreed,
+    /// Frames of each direction may be missing.
+    pub(super) lost: [bool; 2],
+}
+
+impl Framer for Frames {
+    fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        self.frames.begin(at, octets)
+    }
+
+    fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
+        self.frames.search(at, octets)
+    }
+
+    fn needs(&self, octets: &[u8]) -> usize {
+        self.frames.needs(octets)
+    }
+
+    fn reads_lines(&self) -> bool {
+        self.frames.reads_lines()
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        self.lost[direction.index()] = true;
+    }
+
+    fn size(&self) -> usize {
+        self.frames.size()
+    }
+}
 
 /// Framed by its length.
 #[derive(Clone, Copy, Debug, Default)]
@@ -239,7 +330,7 @@ fn beginning(m: &[u8]) -> ([u8; 64], usize) {
 }
 
 /// Where the payload begins, behind the length and the mask.
-fn payload_at(m: &[u8]) -> usize {
+pub(super) fn payload_at(m: &[u8]) -> usize {
     let length = match octet(m, 1) & 0x7f {
         126 => 2,
         127 => 8,
@@ -256,21 +347,66 @@ fn follows(a: &[u8], b: &[u8]) -> bool {
     octet(a, 1) & 0x80 == octet(b, 1) & 0x80 && (control(a) || control(b) || goes_on == continues)
 }
 
+/// The opcodes (RFC 6455, 11.8).
+const OPCODES: &[(u64, &str)] = &[
+    (0, "continuation"),
+    (1, "text"),
+    (2, "binary"),
+    (8, "close"),
+    (9, "ping"),
+    (10, "pong"),
+];
+
+/// A header, in its shortest form, of the only frame of a message of so many octets, not masked; None: nobody knows how many.
+pub(super) fn header_of(first: u8, len: Option<u64>) -> Vec<u8> {
+    match len.map(u16::try_from) {
+        Some(Ok(len)) if len < 126 => vec![first, len.to_be_bytes()[1]],
+        Some(Ok(len)) => [&[first, 126], &len.to_be_bytes()[..]].concat(),
+        _ => [&[first, 127], &len.unwrap_or(1 << 62).to_be_bytes()[..]].concat(),
+    }
+}
+
+/// What follows is compressed, by an extension (RFC 7692) or the like.
+fn is_compressed(m: &[u8]) -> bool {
+    let reserved = octet(m, 0) & 0x70;
+    reserved != 0 && reserved != RSV1 | RSV2
+}
+
+/// The opcode, and what is there of the text: of text messages, and why a connection is closed.
+fn fields(m: &[u8], to: &mut MessageFields) {
+    let opcode = octet(m, 0) & 0xf;
+    to.write("opcode", |out| named_number(OPCODES, opcode.into(), out));
+    if octet(m, 0) & RSV1 != 0 {
+        to.text("compressed", b"yes");
+    }
+    let octet_at = |at: usize| match octet(m, 1) & 0x80 {
+        0 => octet(m, payload_at(m) + at),
+        _ => octet(m, payload_at(m) + at) ^ octet(m, payload_at(m) - 4 + at % 4),
+    };
+    let len = whole_len(m).flatten().unwrap_or(0).min(m.len() as u64);
+    let len = usize::try_from(len).unwrap_or(0);
+    let mut text: Vec<u8> = (0..len.saturating_sub(payload_at(m)))
+        .map(octet_at)
+        .collect();
+    if opcode == 8 && text.len() >= 2 {
+        to.number("close_code", number(&text, 0, 2));
+        text.drain(..2);
+    }
+    if matches!(opcode, 1 | 8) && !is_compressed(m) && !text.is_empty() {
+        // A character that is cut is left out.
+        if let Err(error) = std::str::from_utf8(&text)
+            && error.error_len().is_none()
+        {
+            text.truncate(error.valid_up_to());
+        }
+        to.text("text", &text);
+    }
+}
+
 /// The opcode (RFC 6455, 5.2), and what is text behind its mask: of a text, or why the connection is closed.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     let opcode = octet(m, 0) & 0xf;
-    named_number(
-        &[
-            (0, "continuation"),
-            (1, "text"),
-            (2, "binary"),
-            (8, "close"),
-            (9, "ping"),
-            (10, "pong"),
-        ],
-        u64::from(opcode),
-        out,
-    );
+    named_number(OPCODES, u64::from(opcode), out);
     let (text, n) = beginning(m);
     let whole = whole_len(m).flatten().unwrap_or(u64::MAX);
     let payload = payload_at(m);
@@ -278,8 +414,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         .unwrap_or(usize::MAX)
         .saturating_sub(payload);
     let mut text = text.get(..n.min(len)).unwrap_or_default();
-    // Compressed by an extension (RFC 7692), or the like.
-    if octet(m, 0) & 0x70 != 0 {
+    if is_compressed(m) {
         out.push_str(", compressed");
         return true;
     }

@@ -161,13 +161,13 @@ impl MessageSink for Har {
         let side = at.side();
         let first = side.from_start
             && match start.carried {
-                Some(way) => way.stream == 1,
+                Some(way) => way.stream == Some(1),
                 None => start.offset == side.origin,
             };
         let opened = (asks && first).then(|| at.opened_at());
         let mut half = Box::new(HalfExchange {
             protocol: Name::of(start.protocol),
-            stream: start.carried.map(|way| way.stream),
+            stream: start.carried.and_then(|way| way.stream),
             head: start.head.to_vec(),
             from: start.offset + start.head.len() as u64,
             asks,

@@ -202,6 +202,34 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "message",
+        "websocket",
+        "of WebSocket: opcode, compressed (yes), close_code, text",
+    ),
+    (
+        "message",
+        "proxy",
+        "of PROXY: version, src, src_port, dst, dst_port",
+    ),
+    (
+        "message",
+        "socks",
+        "of SOCKS: version, command, destination, user, status",
+    ),
+    ("message", "memcache", "of Memcached: command, key, status"),
+    ("message", "nats", "of NATS: operation, subject, error"),
+    (
+        "message",
+        "stomp",
+        "of STOMP: command, destination, message",
+    ),
+    ("message", "irc", "of IRC: prefix, command, parameters"),
+    (
+        "message",
+        "ssh",
+        "of SSH: version, message, while that is not encrypted",
+    ),
+    (
+        "message",
         "sip",
         "of SIP: method, uri, or status, reason; from, to, call_id",
     ),
@@ -313,6 +341,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "exchange connection",
         "duration",
         "seconds from its first byte to its end; of a connection without payload, and of UDP, from its first packet to its last",
+    ),
+    (
+        "connection",
+        "named",
+        "only where a proxy (PROXY) names whom it is between, or a proxy is asked for (SOCKS, CONNECT): client and server, each with its port, or null",
     ),
     (
         "connection",

@@ -3,7 +3,7 @@
 use super::state::{JsonBody, JsonStream};
 use crate::base::counters::Discard;
 use crate::base::packet::VlanTag;
-use crate::message::{FieldValue, MessageFields};
+use crate::message::{FieldValue, MessageFields, NamedEnds};
 use crate::sink::json_line::Seconds;
 use crate::sink::text::{Hex, Rfc3339, UnixSeconds};
 use crate::transport::datagram::FlowTotals;
@@ -216,6 +216,9 @@ pub(super) struct ConnectionObject<'a> {
     pub(super) head: ObjectHead<'a>,
     pub(super) first_time: Rfc3339,
     pub(super) protocol: Option<&'a str>,
+    /// Only where a proxy, or a request for a tunnel, names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) named: Option<NamedEnds>,
     pub(super) streams: [StreamObject; 2],
     pub(super) duration: Seconds,
     pub(super) end: &'static str,

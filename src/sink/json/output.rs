@@ -19,7 +19,7 @@ use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, unescaped};
-use crate::message::{MessageFields, by_number, fields, fields_into, kind, summary};
+use crate::message::{MessageFields, by_number, fields, fields_into, kind, named_ends, summary};
 use crate::sink::choice::FILE;
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
 use crate::sink::json_line::{Seconds, write};
@@ -433,7 +433,7 @@ impl MessageSink for Json {
             first_frame: start.frame,
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
-            stream: start.carried.map(|way| way.stream),
+            stream: start.carried.and_then(|way| way.stream),
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
@@ -470,6 +470,9 @@ impl MessageSink for Json {
         }
         if let Some(conn) = at.state.as_deref_mut() {
             conn.carries(start.protocol);
+            if let Some(named) = named_ends(start.protocol, start.head) {
+                conn.named.get_or_insert_default().add(named);
+            }
             if let Some(request) = request {
                 conn.requests.push(at.cx, request);
             }
@@ -788,6 +791,7 @@ impl MessageSink for Json {
                     head,
                     first_time: self.time(cx, conn.first),
                     protocol: conn.protocol.map(Name::text),
+                    named: conn.named.as_deref().cloned(),
                     streams: [
                         StreamObject::of(forward, seen.packets),
                         StreamObject::of(reverse, seen_back.packets),
@@ -800,6 +804,7 @@ impl MessageSink for Json {
                 head,
                 first_time: self.time(cx, ended.first),
                 protocol: ended.protocol.map(Name::text),
+                named: None,
                 streams: ended.totals.each_ref().map(StreamObject::from),
                 duration: Seconds(ended.last.since(ended.first)),
                 end,

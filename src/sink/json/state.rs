@@ -5,7 +5,7 @@ use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::time::Timestamp;
-use crate::message::MessageFields;
+use crate::message::{MessageFields, NamedEnds};
 use crate::sink::exchange::{Kept, WaitingRequests};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ pub(crate) struct JsonConnection {
     pub(super) first: Timestamp,
     /// That of its first message whose protocol is known, else of its first message.
     pub(super) protocol: Option<Name>,
+    /// Whom it is between, where a message says that.
+    pub(super) named: Option<Box<NamedEnds>>,
     pub(super) streams: [JsonStream; 2],
     pub(super) requests: WaitingRequests<ShownRequest, EndedResponse>,
 }

@@ -389,9 +389,9 @@ impl MessageSink for Print {
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
         let mut new = self.begin(start.protocol, start.kind);
-        if let Some(way) = start.carried {
+        if let Some(stream) = start.carried.and_then(|way| way.stream) {
             // The way of a message is part of its name: connection, and stream in it.
-            let _ = write!(new.summary, "[{}] ", way.stream);
+            let _ = write!(new.summary, "[{stream}] ");
             new.carried = true;
         }
         let paired = std::mem::take(&mut self.paired);

@@ -107,6 +107,14 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
             ("server_lost", "bytes of the server that are missing"),
             ("duration", "seconds from its first to its last packet"),
             ("end", "what ended it"),
+            (
+                "named_client",
+                "address and port that a proxy (PROXY) names",
+            ),
+            (
+                "named_server",
+                "address or name, and port, that a proxy names, or is asked for (SOCKS, CONNECT)",
+            ),
         ],
     ),
     (

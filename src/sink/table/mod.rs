@@ -23,9 +23,10 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
 use crate::message::{
-    FieldValue, MessageFields, bundle, escape, fields, kind, read_head, summary, unescaped,
+    FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, read_head, unescaped,
 };
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
+use crate::message::{named_ends, summary};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -120,6 +121,8 @@ pub(crate) struct TableConnection {
     chosen: bool,
     /// The capture has its beginning.
     opened: bool,
+    /// Whom it is between, where a message says that.
+    named: Option<Box<NamedEnds>>,
 }
 
 /// What was seen of a direction.
@@ -552,6 +555,11 @@ impl MessageSink for Table {
         let what = (start.protocol, start.kind);
         let opened = at.sides[at.direction.index()].from_start;
         client_by(&mut connection.client, at.flow, what, at.direction, opened);
+        if name == TableName::Connections
+            && let Some(named) = named_ends(start.protocol, start.head)
+        {
+            connection.named.get_or_insert_default().add(named);
+        }
         if !(name == TableName::Messages || is_of(name, start.protocol)) {
             return;
         }
@@ -580,7 +588,7 @@ impl MessageSink for Table {
                 && start.kind == Kind::Response
                 && start.carried.is_none()
                 && upgrades(start.head),
-            stream: start.carried.map(|way| way.stream),
+            stream: start.carried.and_then(|way| way.stream),
             ..OpenRow::default()
         });
         if name == TableName::Messages {
@@ -923,6 +931,10 @@ impl MessageSink for Table {
         let protocol = protocol.map_or("", Name::text);
         let client = client.unwrap_or_else(|| client_of(flow, protocol, opened));
         let (c, s) = (client.index(), client.flip().index());
+        let named = kept
+            .as_ref()
+            .and_then(|kept| kept.named.as_deref().cloned());
+        let named = named.unwrap_or_default();
         let [from_client, from_server] = [seen(c), seen(s)];
         self.row(&vec![
             ("time", time),
@@ -941,6 +953,8 @@ impl MessageSink for Table {
             ("server_lost", from_server.lost.to_string()),
             ("duration", seconds(ended.last.since(ended.first))),
             ("end", ended_by(flow.transport, ended.close).to_owned()),
+            ("named_client", named.client.unwrap_or_default()),
+            ("named_server", named.server.unwrap_or_default()),
         ]);
     }
 
