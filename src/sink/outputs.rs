@@ -300,7 +300,9 @@ macro_rules! to_chosen {
         if $self.is_ordered() {
             $self.turns_end($at);
         }
-        to_chosen!(forget $kind $self $at closed $args)
+        to_chosen!(forget $kind $self $at closed $args);
+        // At the end of the input all connections end behind one packet: the list of their files must not gather.
+        $self.list_files();
     };
     ([] $kind:ident $self:ident $at:ident association_end $args:tt) => {
         to_chosen!(all $kind $self $at association_end $args)

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// What a process may take besides `--memory-limit`: its code, read and write buffers, and what the allocator keeps.
 const BESIDES: u64 = 32 << 10;
@@ -47,6 +49,27 @@ fn peak_over(input: &[u8], args: &[&str]) -> u64 {
     drop(pipe);
     assert!(wait(&mut child, "inet-asm").success());
     peak
+}
+
+/// The highest resident memory of a whole run.
+fn peak_of(args: &[&str]) -> u64 {
+    let mut child = inet_asm(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    // Read until it has ended: what a process had is gone with it.
+    let mut highest = 0;
+    while child.try_wait().expect("waited").is_none() {
+        let path = format!("/proc/{}/status", child.id());
+        let status = fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let now = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
+        highest = highest.max(now.unwrap_or(0));
+        thread::sleep(Duration::from_millis(1));
+    }
+    highest
 }
 
 #[track_caller]
@@ -140,6 +163,29 @@ fn what_files_keep_of_each_connection_is_bounded() {
         let args = ["-n", option, to];
         stays_within("responses_begun", 9000, &[16], 19 << 10, &args);
     }
+}
+
+/// All connections end behind the last packet: the list of their files does not wait for another one.
+#[test]
+fn lists_of_files_do_not_gather() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let to = dir.path().join("x");
+    let to = to.to_str().expect("UTF-8");
+    let capture = dir.path().join("capture");
+    fs::write(&capture, attack("responses_begun", 9000)).expect("written");
+    let capture = capture.to_str().expect("UTF-8");
+    // The list of all of them is 4 MiB.
+    let peak = |args: &[&str]| {
+        peak_of(
+            &[
+                &["-q", "-n", "--memory-limit", "8M", "-x", to, capture],
+                args,
+            ]
+            .concat(),
+        )
+    };
+    let (alone, listed) = (peak(&[]), peak(&["--json=/dev/null"]));
+    assert!(listed < alone + (3 << 9), "{listed} {alone} KiB");
 }
 
 /// Whatever is booked is given back, so that nothing is left of it when everything has ended.
