@@ -16,7 +16,7 @@ use super::super::source::{At, FileSource};
 use super::super::store::Store;
 use super::super::transfer::{FileInfo, Transfer};
 use super::smb_old::{OLD_HEADER, OldHeader, OldSaid};
-use super::smb_opens::{Opened, Opens, SHARE, SmbServer, SmbSessionKey, SmbTree, Wanted, Way};
+use super::smb_opens::{Opened, Opens, SHARE, SmbServer, SmbSessionKey, SmbTree, SmbWanted, Way};
 use super::smb_words::{
     FileId, HEADER, RELATED_ID, SmbHeader, command, entry_line, entry_needs, file_id, le, status,
     text,
@@ -313,7 +313,7 @@ impl Smb {
         at: &mut At<'_, SmbConnection>,
         number: u64,
         asked: SmbRequest,
-        wanted: Option<Wanted>,
+        wanted: Option<SmbWanted>,
     ) -> Option<u64> {
         let key = (key_of(at.direction.index()), number);
         let answered = at
@@ -793,7 +793,7 @@ impl SmbMessage {
         at: &mut At<'_, SmbConnection>,
         header: &SmbHeader,
         body: &[u8],
-    ) -> Option<(SmbRequest, Option<Wanted>)> {
+    ) -> Option<(SmbRequest, Option<SmbWanted>)> {
         let file = |message: &mut Self, smb: &mut Smb, at: &mut At<'_, SmbConnection>, id_at| {
             let id = file_id(body, id_at)?;
             message.before.2 = message.file(smb, at, header, id);
@@ -810,7 +810,7 @@ impl SmbMessage {
                 /// Rights to write or append octets, or all rights (MS-SMB2, 2.2.13.1.1).
                 const WRITES: u64 = 0x2 | 0x4 | 0x1000_0000 | 0x4000_0000 | 0x0200_0000;
                 const READS: u64 = 0x1 | 0x1000_0000 | 0x8000_0000;
-                let wanted = Wanted {
+                let wanted = SmbWanted {
                     session: smb.session(at, self.before.0, false),
                     tree: self.before.1,
                     name: text(body, le(body, 44, 2), le(body, 46, 2)),
@@ -999,7 +999,7 @@ impl SmbMessage {
                 writes,
             } => {
                 let tree = header.tree;
-                let wanted = Wanted {
+                let wanted = SmbWanted {
                     session,
                     tree,
                     name,

@@ -87,7 +87,7 @@ pub(super) struct SmbTree {
 }
 
 /// What a client says of a file that it opens.
-pub(super) struct Wanted {
+pub(super) struct SmbWanted {
     pub(super) session: SmbSessionKey,
     pub(super) tree: u64,
     pub(super) name: Vec<u8>,
@@ -109,7 +109,7 @@ pub(super) struct Opened {
 
 /// An open file.
 #[derive(Debug)]
-struct OpenedFile {
+struct SmbOpen {
     session: SmbSessionKey,
     id: Option<FileId>,
     tree: Option<u64>,
@@ -150,7 +150,7 @@ struct SmbSession {
 
 /// The open files.
 pub(super) struct Opens {
-    all: AgedTable<u64, Box<OpenedFile>>,
+    all: AgedTable<u64, Box<SmbOpen>>,
     /// Those of which octets have come.
     filled: AgedTable<u64, ()>,
     /// Those with an id. Behind a hole one side may be far ahead of the other, and ids are given again: then there are several, in order.
@@ -187,7 +187,7 @@ impl Default for Opens {
     }
 }
 
-impl OpenedFile {
+impl SmbOpen {
     fn texts(&self) -> usize {
         let share = self.share.as_ref().map_or(0, |share| share.path.capacity());
         allocated(self.name.capacity()) + allocated(share)
@@ -278,7 +278,7 @@ impl Opens {
         self.trees.insert((session, number), tree);
     }
 
-    fn add(&mut self, cx: &mut Context, store: &mut Store, file: OpenedFile) -> u64 {
+    fn add(&mut self, cx: &mut Context, store: &mut Store, file: SmbOpen) -> u64 {
         if self.all.len() >= OPENS
             && let Some(oldest) = self.all.oldest().map(|(_, number, _)| *number)
         {
@@ -301,7 +301,7 @@ impl Opens {
         same.copied().unwrap_or(number)
     }
 
-    fn get(&mut self, number: u64) -> Option<&mut OpenedFile> {
+    fn get(&mut self, number: u64) -> Option<&mut SmbOpen> {
         let now = self.now;
         let place = self.all.find(&self.resolved(number))?;
         self.all.renew(place);
@@ -311,19 +311,19 @@ impl Opens {
     }
 
     /// A client opens a file. Gives the number by which it is known here.
-    pub(super) fn create(&mut self, cx: &mut Context, store: &mut Store, wanted: Wanted) -> u64 {
+    pub(super) fn create(&mut self, cx: &mut Context, store: &mut Store, wanted: SmbWanted) -> u64 {
         let file = self.named(cx.now, wanted);
         self.add(cx, store, file)
     }
 
-    fn named(&self, now: Instant, mut wanted: Wanted) -> OpenedFile {
+    fn named(&self, now: Instant, mut wanted: SmbWanted) -> SmbOpen {
         // Old clients begin a path with it.
         if wanted.name.starts_with(b"\\") {
             wanted.name.remove(0);
         }
         let share = self.trees.find(&(wanted.session, wanted.tree));
         let share = share.and_then(|place| self.trees.get(place)).cloned();
-        OpenedFile {
+        SmbOpen {
             tree: Some(wanted.tree),
             share,
             name: wanted.name,
@@ -333,8 +333,8 @@ impl Opens {
         }
     }
 
-    fn unknown(now: Instant, session: SmbSessionKey) -> OpenedFile {
-        OpenedFile {
+    fn unknown(now: Instant, session: SmbSessionKey) -> SmbOpen {
+        SmbOpen {
             session,
             id: None,
             tree: None,
@@ -354,7 +354,7 @@ impl Opens {
     }
 
     /// A file that the server has opened is called so: the request comes behind the answer.
-    pub(super) fn name(&mut self, cx: &mut Context, number: u64, wanted: Wanted) {
+    pub(super) fn name(&mut self, cx: &mut Context, number: u64, wanted: SmbWanted) {
         let named = self.named(cx.now, wanted);
         let Some(file) = self.get(number) else { return };
         let before = file.texts();
@@ -464,7 +464,7 @@ impl Opens {
         if let Some(number) = known.find(is_open) {
             return *number;
         }
-        let file = OpenedFile {
+        let file = SmbOpen {
             id: Some(id),
             ..Self::unknown(cx.now, session)
         };
@@ -676,7 +676,7 @@ impl Opens {
     }
 
     /// Takes a file out of the tables.
-    fn take(&mut self, number: u64) -> Option<Box<OpenedFile>> {
+    fn take(&mut self, number: u64) -> Option<Box<SmbOpen>> {
         let (_, file) = self
             .all
             .find(&number)
@@ -758,7 +758,7 @@ impl Opens {
         /// Of each file, in the table of its session: a node of eleven may be less than half full.
         const OF_SESSION: usize = 24;
         let now = self.all.allocated()
-            + self.all.len() * (allocated(size_of::<OpenedFile>()) + OF_SESSION)
+            + self.all.len() * (allocated(size_of::<SmbOpen>()) + OF_SESSION)
             + self.filled.allocated()
             + self.ids.allocation_size()
             + self.ids.len() * allocated(size_of::<u64>())
