@@ -48,6 +48,8 @@ fn said(capture: &[u8]) -> Vec<String> {
         assert_eq!(m["whole"], true, "{m}");
         let text = |name: &str| m[name].as_str().unwrap().to_owned();
         format!("{} {}", text("protocol"), text("summary"))
+            .trim_end()
+            .to_owned()
     });
     all.collect()
 }
@@ -317,6 +319,19 @@ fn lines_of_brokers_caches_and_chats_are_messages() {
                 "irc USER me 0 * :Me",
                 "irc :s.example 001 me :Welcome",
                 "irc PRIVMSG #c :hello",
+            ],
+        ),
+        (
+            45222,
+            &[
+                (true, b"<?xml version='1.0'?><stream:stream to='a.example' version='1.0'>"),
+                (false, b"<stream:stream from='a.example'><stream:features/>"),
+                (true, b"<iq type='get' id='1'><ping a='>'/></iq> <message to='b'><body>x</body></message>"),
+                (false, b"<iq type='result' id='1'/></stream:stream>"),
+            ],
+            &[
+                "xmpp stream:stream a.example", "xmpp stream:stream", "xmpp stream:features", "xmpp iq get", "xmpp", "xmpp message b",
+                "xmpp iq result", "xmpp /stream:stream",
             ],
         ),
         (
