@@ -537,6 +537,22 @@ def irc(_):
     yield SERVER, b"ERROR :Closing link\r\n"
 
 
+def xmpp(_):
+    """RFC 6120: a stream of XML in each direction."""
+    yield CLIENT, b"<?xml version='1.0'?><stream:stream from='me@made.example' to='made.example' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+    yield SERVER, b"<?xml version='1.0'?><stream:stream from='made.example' id='1' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+    yield SERVER, b"<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>"
+    yield CLIENT, b"<iq type='set' id='a1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind></iq>"
+    yield SERVER, b"<iq type='result' id='a1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>me@made.example/r</jid></bind></iq>"
+    yield CLIENT, b"<presence/>"
+    for n in range(6):
+        yield CLIENT, b"<message type='chat' to='you@made.example' id='m%d'><body>%s &lt;%d&gt;</body></message>" % (n, b"word " * (n * 80), n)
+        yield SERVER, b"<message type='chat' from='you@made.example/x' to='me@made.example/r'><body>answer %d</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>" % n
+        yield CLIENT, b" "
+    yield CLIENT, b"</stream:stream>"
+    yield SERVER, b"</stream:stream>"
+
+
 def ssh(_):
     """Versions, a key exchange with empty lists, and octets that stand for what is encrypted."""
     octets = random.Random(4253)
@@ -626,7 +642,7 @@ STREAMS = {
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
     "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql), "kafka": (9092, kafka),
     "memcache": (11211, memcache), "memcache-binary": (11211, memcache_binary), "nats": (4222, nats), "stomp": (61613, stomp), "irc": (6667, irc),
-    "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy),
+    "xmpp": (5222, xmpp), "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 

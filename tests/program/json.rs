@@ -690,6 +690,7 @@ fn the_man_page_lists_every_field() {
         "protocols/ssh.pcap",
         "protocols/socks.pcap",
         "protocols/proxy.pcap",
+        "protocols/xmpp.pcap",
     ] {
         let capture = read(&testdata(name));
         let args = ["-j", "--hash", "--json-body", "text"];

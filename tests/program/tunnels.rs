@@ -32,6 +32,9 @@ fn talk(port: u16, parts: &[(bool, &[u8], bool)]) -> Vec<u8> {
     capture.file
 }
 
+/// What both sides write: the client, or the server.
+type Parts<'a> = &'a [(bool, &'a [u8])];
+
 /// Objects of a type.
 fn objects(capture: &[u8], kind: &str) -> Vec<Value> {
     let lines = run(["-j"], capture).stdout;
@@ -48,6 +51,8 @@ fn said(capture: &[u8]) -> Vec<String> {
         assert_eq!(m["whole"], true, "{m}");
         let text = |name: &str| m[name].as_str().unwrap().to_owned();
         format!("{} {}", text("protocol"), text("summary"))
+            .trim_end()
+            .to_owned()
     });
     all.collect()
 }
@@ -69,7 +74,7 @@ fn what_follows_a_prefix_or_a_tunnel_is_found_by_content() {
         &[192, 0, 2, 1, 192, 0, 2, 2, 0x15, 0xb3, 0, 80],
     ]
     .concat();
-    let cases: &[(&[(bool, &[u8])], &[&str])] = &[
+    let cases: &[(Parts<'_>, &[&str])] = &[
         (
             &[(true, &v2), (true, &get), (false, &answer)],
             &[
@@ -253,7 +258,7 @@ fn other_octets_are_no_socks() {
 /// Protocols of lines, found without their ports where they begin with what nobody else says, else by these; answers find requests.
 #[test]
 fn lines_of_brokers_caches_and_chats_are_messages() {
-    let cases: &[(u16, &[(bool, &[u8])], &[&str])] = &[
+    let cases: &[(u16, Parts<'_>, &[&str])] = &[
         (
             11211,
             &[
@@ -317,6 +322,19 @@ fn lines_of_brokers_caches_and_chats_are_messages() {
                 "irc USER me 0 * :Me",
                 "irc :s.example 001 me :Welcome",
                 "irc PRIVMSG #c :hello",
+            ],
+        ),
+        (
+            45222,
+            &[
+                (true, b"<?xml version='1.0'?><stream:stream to='a.example' version='1.0'>"),
+                (false, b"<stream:stream from='a.example'><stream:features/>"),
+                (true, b"<iq type='get' id='1'><ping a='>'/></iq> <message to='b'><body>x</body></message>"),
+                (false, b"<iq type='result' id='1'/></stream:stream>"),
+            ],
+            &[
+                "xmpp stream:stream a.example", "xmpp stream:stream", "xmpp stream:features", "xmpp iq get", "xmpp", "xmpp message b",
+                "xmpp iq result", "xmpp /stream:stream",
             ],
         ),
         (

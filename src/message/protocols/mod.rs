@@ -99,6 +99,7 @@ mod v5ua;
 mod websocket;
 mod websocket_messages;
 mod x2ap;
+mod xmpp;
 mod xnap;
 
 pub use tftp::Transfers;
@@ -357,6 +358,7 @@ protocols! {
         Http2(http2::Http2): http2, &http2::Http2Detector;
         Tls(tls::Tls): tls, &tls::TlsDetector;
         Ssh(ssh::Ssh): ssh, &ssh::SshDetector;
+        Xmpp(xmpp::Xmpp): xmpp, &xmpp::XmppDetector;
         Sip(HeaderFramer<sip::Sip>): sip, &sip::SYNTAX;
         Rtsp(HeaderFramer<rtsp::Rtsp>): rtsp, &rtsp::SYNTAX;
         Resp(Box<resp::Resp>): resp, &resp::RespDetector;

@@ -184,7 +184,7 @@ pub(crate) struct Socks {
 }
 
 impl Socks {
-    fn from_client(&mut self, octets: &[u8]) -> Option<Option<(Kind, usize, bool)>> {
+    fn read_client(&mut self, octets: &[u8]) -> Option<Option<(Kind, usize, bool)>> {
         let said = match self.version {
             0 => request(octets)?,
             _ => goes_on(octets)?,
@@ -203,7 +203,7 @@ impl Socks {
     }
 
     /// The first octet tells what a server says.
-    fn from_server(&mut self, octets: &[u8]) -> Option<Option<(Kind, usize, bool)>> {
+    fn read_server(&mut self, octets: &[u8]) -> Option<Option<(Kind, usize, bool)>> {
         let first = *octets.first()?;
         let (len, granted) = match (self.version, first) {
             // A method, or that the name is right.
@@ -245,11 +245,11 @@ impl Framer for Socks {
                 None if at.next == Following::Octets => return Begin::NeedMore,
                 None => None,
             },
-            true => self.from_client(octets),
+            true => self.read_client(octets),
             // It answers what it has heard.
             false => match at.wait_for_other() {
                 Some(until) => return Begin::Wait(until),
-                None => self.from_server(octets),
+                None => self.read_server(octets),
             },
         };
         match read {

@@ -39,6 +39,8 @@ const LINE: usize = 255;
 const PACKET: u64 = 35_000;
 /// From here on keys are new.
 const NEWKEYS: u8 = 21;
+/// Begins a key exchange.
+const KEXINIT: u8 = 20;
 
 /// Messages that come before the keys are new (RFC 4250, 4.1.2), and those of key exchange.
 const MESSAGES: &[(u64, &str)] = &[
@@ -70,6 +72,8 @@ impl Detector for SshDetector {
 /// Frames a connection.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ssh {
+    /// A line with a version was seen, or a packet that begins a key exchange.
+    known: bool,
     /// Each direction: its line was seen, its keys are new.
     greeted: [bool; 2],
     keyed: [bool; 2],
@@ -100,11 +104,16 @@ impl Framer for Ssh {
             body: MessageBody::Octets(len - head.min(octets.len()) as u64),
             hand_over: false,
         };
-        if !self.greeted[d] {
+        let exchange = matches!(packet(octets), Some(Some(_))) && octets[5] == KEXINIT;
+        if !self.keyed[d] && exchange {
+            (self.known, self.greeted[d]) = (true, true);
+        }
+        if !self.greeted[d] || !self.keyed[d] && octets.starts_with(BANNER) {
             return match line(octets) {
                 // A server may send other lines before its own.
                 Some(Some((line, len))) if len <= LINE && is_shown(line) => {
                     self.greeted[d] = line.starts_with(BANNER);
+                    self.known |= self.greeted[d];
                     message(len as u64, len)
                 }
                 None if octets.len() < LINE && at.next == Following::Octets => Begin::NeedMore,
@@ -132,15 +141,23 @@ impl Framer for Ssh {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         // What is encrypted has no beginnings.
-        match self.keyed[at.direction.index()] || !octets.is_empty() {
-            true => Found::At(0),
-            false => Found::Nowhere { keep: 0 },
+        if self.known && !octets.is_empty() {
+            return Found::At(0);
+        }
+        let begins = |i: &usize| {
+            let rest = &octets[*i..];
+            rest.starts_with(b"SSH-2.0-") || packet_kind(rest) == Some(KEXINIT)
+        };
+        let mut places = (0..octets.len()).filter(|i| at.segment(*i));
+        match places.find(begins) {
+            Some(place) => Found::At(place),
+            None => Found::Nowhere { keep: octets.len() },
         }
     }
 
     fn gap(&mut self, direction: Direction) {
         let d = direction.index();
-        self.greeted[d] = true;
+        self.greeted[d] = self.known;
     }
 }
 

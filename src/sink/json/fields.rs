@@ -223,6 +223,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "of STOMP: command, destination, message",
     ),
     ("message", "irc", "of IRC: prefix, command, parameters"),
+    ("message", "xmpp", "of XMPP: stanza, type, id, from, to"),
     (
         "message",
         "ssh",
