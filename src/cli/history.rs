@@ -152,14 +152,14 @@ fn columns(counters: &Counters, protocols: &[&'static str]) -> (Vec<String>, Vec
 }
 
 /// A file that was opened.
-struct OpenedFile {
+struct ContinuedFile {
     file: File,
     other: Option<PathBuf>,
     is_new: bool,
 }
 
 /// Opens the file to be continued. Where it is there and has other columns, a number is put into its name.
-fn open(path: &Path, header: &str) -> io::Result<OpenedFile> {
+fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
     for n in 0..NAMES {
         let name = numbered(path, n);
         let file = OpenOptions::new()
@@ -176,7 +176,7 @@ fn open(path: &Path, header: &str) -> io::Result<OpenedFile> {
                 .read_until(b'\n', &mut first)?;
         }
         if first.is_empty() || first == header.as_bytes() {
-            return Ok(OpenedFile {
+            return Ok(ContinuedFile {
                 file,
                 other: (n > 0).then_some(name),
                 is_new: first.is_empty(),
