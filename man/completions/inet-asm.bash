@@ -94,6 +94,7 @@ _inet_asm_value() {
         --config) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --counters-file) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --counters-period) COMPREPLY=(); return 0 ;;
+        --log-file) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --trace) COMPREPLY=($(compgen -W 'all tcp udp sctp' -- "$2")); return 0 ;;
         --time) COMPREPLY=($(compgen -W 'utc local relative delta epoch' -- "$2")); return 0 ;;
         --color) COMPREPLY=($(compgen -W 'auto always never' -- "$2")); return 0 ;;
@@ -129,7 +130,7 @@ _inet_asm() {
         return
     fi
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --live --keep-secrets -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --index -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats --config --save-config --counters-file --counters-period --counters-clear -v --verbose -q --quiet --trace --time --wide --color -h --help -V --version --man --completions' -- "$cur"))
+        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --live --keep-secrets -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --index -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats --config --save-config --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --color -h --help -V --version --man --completions' -- "$cur"))
         if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
             compopt -o nospace 2>/dev/null
         fi

@@ -87,6 +87,7 @@ complete -c inet-asm -l sctp-stats -d 'Write statistics of SCTP links as CSV: 22
 complete -c inet-asm -l config -d 'Read options from an INI file' -r -F
 complete -c inet-asm -l counters-file -d 'Write the counters into this file as CSV, a row for each period of the capture' -r -F
 complete -c inet-asm -l counters-period -d 'Length of the periods of --counters-file' -r
+complete -c inet-asm -l log-file -d 'Write messages to the end of this file instead of stderr, with time and level' -r -F
 complete -c inet-asm -l trace -d 'Trace on stderr what happens to each segment, or SCTP chunk, of the connections that RULE chooses' -r -f -a "all\t''
 tcp\t''
 udp\t''

@@ -49,7 +49,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
          ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
-         --sctp-stats, --counters-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
+         --sctp-stats, --counters-file, --log-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
     ),
     (
         "Exit status",
@@ -176,7 +176,8 @@ pub(super) struct Args {
         value_name = "FORM",
         hide = true,
         requires = "follow",
-        default_value = "text"
+        default_value = "text",
+        help_heading = "Output"
     )]
     pub(super) follow_form: FollowForm,
 
@@ -701,6 +702,13 @@ pub(super) struct Args {
     /// --trace says more of chosen connections.
     #[arg(short, long, action = ArgAction::Count, help_heading = "Observation", hide_short_help = true)]
     pub(super) verbose: u8,
+
+    /// Write messages to the end of this file instead of stderr, with time and level
+    ///
+    /// A line each: the time in UTC, `error`, `warning` or `info`, and what stderr would say. Errors go to stderr too, and so does
+    /// what --stats and --trace print.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Observation", hide_short_help = true)]
+    pub(super) log_file: Option<PathBuf>,
 
     /// Print errors only
     #[arg(short, long, help_heading = "Observation", conflicts_with = "verbose")]

@@ -64,6 +64,8 @@ pub struct Config {
     pub sctp_stats: Option<PathBuf>,
     /// `--counters-file`.
     pub counters_file: Option<CountersFile>,
+    /// `--log-file`: where messages go instead of stderr.
+    pub log_file: Option<PathBuf>,
     /// `-v`, how often.
     pub verbose: u8,
     /// `-q`.
@@ -163,7 +165,11 @@ fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<String>), clap::E
     };
     let wrong = |what: String| error(ErrorKind::ValueValidation, what);
     let name = path.display().to_string();
-    let text = read_config(path).map_err(|e| wrong(format!("{name}: cannot be read: {e}")))?;
+    let text = read_config(path).map_err(|e| {
+        wrong(format!(
+            "{name}: cannot be read: {e}: --config takes an INI file"
+        ))
+    })?;
     let file = ini::read(&name, &text, &matches).map_err(wrong)?;
     // Ahead of the command line, behind the name of the program.
     args.splice(1..1, file.args);
@@ -175,7 +181,13 @@ fn read_config(path: &Path) -> io::Result<String> {
     // More is no such file, and a device has no end.
     const MOST: u64 = 1 << 20;
     let mut text = String::new();
-    File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
+    // As everywhere, `-` is stdin.
+    let file: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    file.take(MOST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MOST {
         return Err(io::Error::other("is larger than 1 MiB"));
     }
@@ -430,6 +442,12 @@ fn idle_options(
         ),
         ("sctp_stats", "--sctp-stats", !disabled.sctp, no_sctp),
         (
+            "counters_period",
+            "--counters-period",
+            args.counters_file.is_some(),
+            "is for the file of counters: add --counters-file FILE",
+        ),
+        (
             "track_missing_chunks",
             "--track-missing-chunks",
             !disabled.sctp,
@@ -444,7 +462,7 @@ fn idle_options(
     // As tcpdump's -n, by fingers used to it.
     let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
     let said = said || !args.fail_if.is_empty();
-    let files = args.sctp_stats.is_some() || originals;
+    let files = args.sctp_stats.is_some() || args.counters_file.is_some() || originals;
     if args.no_output && !(others || said || files) {
         notes.push(
             "-n: writes no messages, and nothing else was asked for: leave it out (addresses are never looked up), or add -s for counters".to_owned(),
@@ -725,6 +743,7 @@ fn config(
             period: args.counters_period,
             per_period: args.counters_clear,
         }),
+        log_file: args.log_file,
         verbose: args.verbose,
         quiet: args.quiet,
         sort_files: args.sort_files,

@@ -53,7 +53,7 @@ const OTHER: &[(&str, &str, Meaning)] = &[
     ("Input", "StoragePointerFilePath", Meaning::Instead("inputs are named, and --sort-files puts them in order")),
     ("Input", "SynchronizedIO", Meaning::Flag("packet-buffered")),
     ("Log", "LogDetailLevel", Meaning::Verbose),
-    ("Log", "LogFilesPath", Meaning::Instead("messages go to stderr: 2>FILE keeps them")),
+    ("Log", "LogFilesPath", Meaning::Instead("log-file = FILE in [Observation] takes the messages")),
     ("Output", "RestoreChannels", Meaning::Channels),
     ("Output", "SortingQueueDelay", Meaning::Instead("messages are written in the order in which they end; --pair puts answers behind requests")),
     ("Output", "SortingQueueLength", Meaning::Instead("messages are written in the order in which they end; --pair puts answers behind requests")),
@@ -95,7 +95,6 @@ const NONE: &[&str] = &[
     "man",
     "completions",
     "list-protocols",
-    "follow-form",
 ];
 
 /// An option that an entry asks for.
@@ -207,6 +206,11 @@ fn yes(value: Option<&str>) -> Result<bool, String> {
         "no" | "false" | "off" | "0" => Ok(false),
         _ => Err(format!("{value}: expected yes or no")),
     }
+}
+
+/// The value of the option may be left out.
+fn takes_none(arg: &Arg) -> bool {
+    arg.get_num_args().is_some_and(|n| n.min_values() == 0)
 }
 
 /// Entries, as they are read.
@@ -333,6 +337,12 @@ impl<'a> Entries<'a> {
                         value: None,
                         line,
                     });
+                }
+            }
+            // Its value may be left out: yes is the option alone.
+            ArgAction::Set | ArgAction::Append if takes_none(arg) && yes(value).is_ok() => {
+                if yes(value)? {
+                    self.want(long, None, line);
                 }
             }
             ArgAction::Append => self.wanted.push(Wanted {

@@ -86,6 +86,12 @@ fn files(config: &Config) -> Vec<OsString> {
             .as_ref()
             .map(|counters| counters.path.clone().into_os_string()),
     );
+    files.extend(
+        config
+            .log_file
+            .as_ref()
+            .map(|log| log.clone().into_os_string()),
+    );
     if let Some(extract) = &sink.extract {
         let archive = extract.dir.as_os_str() == "-";
         let list = extract.dir.join("files.jsonl").into_os_string();

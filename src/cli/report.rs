@@ -253,7 +253,8 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
     // Nine of ten.
     let most = |some: u64, all: u64| some > 0 && some >= all - all / 10;
     let tunnels = [
-        (c.link.closed_gre, "GRE", "gre"),
+        // It may carry mirrored frames, which are opened with it.
+        (c.link.closed_gre, "GRE", "gre,erspan"),
         (c.link.closed_ipip, "IP in IP", "ipip"),
         (c.udp.closed_vxlan, "VXLAN", "vxlan"),
         (c.udp.closed_geneve, "GENEVE", "geneve"),

@@ -6,8 +6,9 @@
 
 use super::config::Config;
 use super::history::CountersHistory;
-use super::lines::{self, Wrapping};
+use super::lines::Wrapping;
 use super::live::{Silence, TICK};
+use super::messages::{Level, Messages};
 use super::places;
 use super::report::{self, Seen};
 use super::signals::Signals;
@@ -19,7 +20,6 @@ use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use crate::capture::{Inputs, SortQueue, Warning, input_path};
-use crate::message::is_hidden;
 use crate::sink::FileFormat;
 use crate::sink::OddPort;
 use crate::sink::Outputs;
@@ -44,77 +44,19 @@ const ERRORS: usize = 1000;
 /// behind every read is most of the work.
 const GATHERED: u32 = 64;
 
-/// Writes to stderr what is wrong, in the form that all messages there have.
-pub fn complain(what: &dyn Display) {
-    let width = lines::width(rustix::stdio::stderr());
-    complain_to(&mut Wrapping::new(io::stderr(), width), what);
-}
-
-fn complain_to(messages: &mut dyn Write, what: &dyn Display) {
-    let mut text = what.to_string();
-    if text.starts_with(':') {
-        // What it is about is an empty word of the command line.
-        text.insert_str(0, "\"\"");
-    }
-    let text = without_numbers(&text);
-    debug_assert!(has_form(&text), "{text}");
-    sum_up_to(messages, &text);
-}
-
-/// What the system said, without its number for it: `(os error 2)` says nothing that the words before it do not.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once(" (os error ") {
-        out.push_str(before);
-        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
-        match behind.get(digits..).and_then(|b| b.strip_prefix(')')) {
-            Some(behind) => rest = behind,
-            // It is a name that looks so.
-            None => {
-                out.push_str(" (os error ");
-                rest = behind;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Every message is in one line, which says what it is about, and behind a colon what of it.
-fn has_form(text: &str) -> bool {
-    let (about, what) = text.split_once(": ").unwrap_or_default();
-    !about.is_empty() && !what.is_empty() && !text.ends_with(['.', '\n'])
-}
-
-/// A line about the whole run.
-fn sum_up_to(messages: &mut dyn Write, text: &str) {
-    // Names of files and interfaces may hold what acts on a terminal.
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hidden(c) {
-            line.extend(c.escape_unicode());
-        } else {
-            line.push(c);
-        }
-    }
-    // Where stderr cannot be written, nobody can be informed of that.
-    let _ = writeln!(messages, "inet-asm: {line}");
-}
-
 /// Reads the inputs to their end and gives the exit status.
 pub fn run(config: &Config) -> u8 {
     let mut messages = Wrapping::new(io::stderr(), config.stderr_width);
     run_with(config, Signals::catch, &mut messages)
 }
 
-/// A run. What goes wrong, and the counters, are written to `messages`.
+/// A run. What goes wrong, and the counters, are written to `stderr`.
 fn run_with(
     config: &Config,
     listen: impl FnOnce() -> io::Result<Signals>,
-    messages: &mut dyn Write,
+    stderr: &mut dyn Write,
 ) -> u8 {
-    match Run::new(config, listen, messages) {
+    match Run::new(config, listen, Messages::new(stderr)) {
         Ok(run) => run.execute(),
         Err(status) => status,
     }
@@ -127,8 +69,7 @@ struct Run<'a> {
     sctp_stats: Option<SctpStats>,
     history: Option<CountersHistory>,
     signals: Signals,
-    /// Stderr.
-    messages: &'a mut dyn Write,
+    messages: Messages<'a>,
     /// Warnings of each kind.
     warned: BTreeMap<&'static str, u64>,
     failed: bool,
@@ -147,10 +88,17 @@ impl<'a> Run<'a> {
     fn new(
         config: &'a Config,
         listen: impl FnOnce() -> io::Result<Signals>,
-        messages: &'a mut dyn Write,
+        mut messages: Messages<'a>,
     ) -> Result<Self, u8> {
+        if let Some(path) = &config.log_file
+            && let Err(e) = messages.log_to(path)
+        {
+            let what = format_args!("{}: cannot open: {e}", path.display());
+            messages.say(Level::Error, &what);
+            return Err(FAILED);
+        }
         let mut fail = |what: &dyn Display| {
-            complain_to(messages, what);
+            messages.say(Level::Error, what);
             FAILED
         };
         let signals =
@@ -225,7 +173,7 @@ impl<'a> Run<'a> {
     fn execute(mut self) -> u8 {
         if !self.config.quiet {
             for note in &self.config.notes {
-                complain_to(self.messages, note);
+                self.messages.say(Level::Warning, note);
             }
         }
         if let Some(other) = self.history.as_ref().and_then(CountersHistory::other) {
@@ -242,8 +190,8 @@ impl<'a> Run<'a> {
         self.warn();
         for (kind, times) in &self.warned {
             if let Some(more @ 1..) = times.checked_sub(WARNINGS) {
-                complain_to(
-                    self.messages,
+                self.messages.say(
+                    Level::Warning,
                     &format_args!("{kind}: {more} more, which are not shown"),
                 );
             }
@@ -290,9 +238,7 @@ impl<'a> Run<'a> {
             } else {
                 ""
             };
-            complain_to(
-                self.messages,
-                &format_args!(
+            self.messages.say(Level::Warning, &format_args!(
                     "{option}: chooses no connection of this input{that}: -p shows their numbers, as tcp:3 (a port is :80, a host 10.0.0.1)"
                 ),
             );
@@ -306,7 +252,7 @@ impl<'a> Run<'a> {
         let counters = self.assembler.counters();
         let held: Vec<_> = conditions.filter_map(|c| c.holds(counters)).collect();
         for line in &held {
-            complain_to(self.messages, line);
+            self.messages.say(Level::Error, line);
         }
         !held.is_empty()
     }
@@ -358,10 +304,10 @@ impl<'a> Run<'a> {
         };
         let hints = report::hints(counters, &seen);
         if let Some(line) = line {
-            sum_up_to(self.messages, &line);
+            self.messages.line(Level::Info, &line);
         }
         for hint in hints {
-            complain_to(self.messages, &hint);
+            self.messages.say(Level::Info, &hint);
         }
     }
 
@@ -378,7 +324,7 @@ impl<'a> Run<'a> {
             stats,
             (self.config.stderr_color, self.config.stderr_width),
             &names,
-            self.messages,
+            self.messages.stderr(),
         );
         // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
         let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
@@ -447,7 +393,7 @@ impl<'a> Run<'a> {
         }
         for note in self.assembler.sink().notes() {
             if !self.config.quiet {
-                complain_to(self.messages, &note);
+                self.messages.say(Level::Warning, &note);
             }
         }
     }
@@ -496,7 +442,7 @@ impl<'a> Run<'a> {
                     let times = self.warned.entry("errors of outputs").or_default();
                     *times += 1;
                     if *times <= WARNINGS {
-                        complain_to(self.messages, &e);
+                        self.messages.say(Level::Error, &e);
                     }
                 }
             }
@@ -511,8 +457,8 @@ impl<'a> Run<'a> {
             self.report(&stats.unwrap_or_default());
         }
         if self.signals.state() {
-            complain_to(
-                self.messages,
+            self.messages.say(
+                Level::Warning,
                 &"SIGUSR2: a state cannot be saved yet: nothing is done",
             );
         }
@@ -527,9 +473,12 @@ impl<'a> Run<'a> {
             {
                 done.errors.push(e);
             }
+            if let Err((name, e)) = self.messages.reopen() {
+                self.fail(&format_args!("{name}: cannot open: {e}"));
+            }
             for name in &done.unmoved {
-                complain_to(
-                    self.messages,
+                self.messages.say(
+                    Level::Warning,
                     &format_args!(
                         "{name}: has not been moved away, and goes on: move it before SIGHUP"
                     ),
@@ -566,7 +515,7 @@ impl<'a> Run<'a> {
             if known.len() != *interfaces {
                 if self.config.verbose > 0 {
                     for (number, interface) in known.iter().enumerate().skip(*interfaces) {
-                        say_interface(self.messages, number, interface);
+                        say_interface(&mut self.messages, number, interface);
                     }
                 }
                 if *interfaces == 0 {
@@ -613,8 +562,8 @@ impl<'a> Run<'a> {
             return;
         };
         let compression = compression.map_or(String::new(), |c| format!(", {c}-compressed"));
-        complain_to(
-            self.messages,
+        self.messages.say(
+            Level::Warning,
             &format_args!("{name}: {format}{compression}"),
         );
         *said = Some(name.to_owned());
@@ -664,7 +613,7 @@ impl<'a> Run<'a> {
             self.tell("gaps that --dump - closes", &note);
         }
         for line in self.assembler.sink().take_watched() {
-            complain_to(self.messages, &line);
+            self.messages.say(Level::Info, &line);
         }
     }
 
@@ -676,12 +625,12 @@ impl<'a> Run<'a> {
         let times = self.warned.entry(kind).or_default();
         *times += 1;
         if *times <= WARNINGS {
-            complain_to(self.messages, what);
+            self.messages.say(Level::Warning, what);
         }
     }
 
     fn fail(&mut self, what: &dyn Display) {
-        complain_to(self.messages, what);
+        self.messages.say(Level::Error, what);
         self.failed = true;
     }
 }
@@ -692,14 +641,14 @@ const WRONG_ORDER: &str = "inputs in the wrong order";
 const BLOCKS: &str = "inputs with blocks that are left out";
 
 /// `-v`: an interface.
-fn say_interface(messages: &mut dyn Write, number: usize, interface: &Interface) {
+fn say_interface(messages: &mut Messages<'_>, number: usize, interface: &Interface) {
     let name = interface
         .name
         .as_deref()
         .unwrap_or("no name")
         .escape_debug();
-    complain_to(
-        messages,
+    messages.say(
+        Level::Info,
         &format_args!(
             "interface {number}: {name}, link type {}",
             link_type(interface.link_type)
@@ -875,32 +824,6 @@ mod tests {
     fn link_types_have_names() {
         assert_eq!(link_type(LinkType(1)), "ETHERNET (1)");
         assert_eq!(link_type(LinkType(1000)), "1000");
-    }
-
-    #[test]
-    fn messages_have_one_form_and_act_on_no_terminal() {
-        for (text, is) in [
-            ("a.pcap: is empty: check what writes it", true),
-            ("a.pcap is empty", false),
-            (": is empty", false),
-            ("a.pcap: ", false),
-            ("a.pcap: is empty.", false),
-        ] {
-            assert_eq!(has_form(text), is, "{text}");
-        }
-        for (text, words) in [
-            ("a: b (os error 2)", "a: b"),
-            ("a: b (os error 21): c", "a: b: c"),
-            ("a (os error x): b", "a (os error x): b"),
-        ] {
-            assert_eq!(without_numbers(text), words);
-        }
-        let mut out = Vec::new();
-        complain_to(&mut out, &"a\x1b[31m\nb\u{202e}.pcap: is empty");
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "inet-asm: a\\u{1b}[31m\\u{a}b\\u{202e}.pcap: is empty\n"
-        );
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn a_configuration_of_another_program_runs() {
     let done = run(["--config", ini], b"");
     for (line, words) in [
         (9, "copies are counted"),
-        (25, "2>FILE"),
+        (25, "log-file"),
         (30, "SIGHUP"),
         (34, "SIGUSR1"),
         (50, "begins to read"),
@@ -273,6 +273,14 @@ fn the_command_line_is_stronger_than_the_file() {
         "{lines}"
     );
     assert!(with(file, &["-p=full", "--kind", "request"]).text() != lines);
+    // The value of an option may be left out, and an option may have a form.
+    let flags = "[Output]\nprint = yes\njson = no\nhash = off\n[Observation]\nstats = false\n";
+    assert_eq!(with(flags, &[]).text(), with("", &["-p"]).text());
+    let saved = run(["--follow=hex", "udp:0", "--save-config"], b"").text();
+    assert_eq!(
+        with(&saved, &[]).text(),
+        with("", &["--follow=hex", "udp:0"]).text()
+    );
     // -n excludes what the file asks for, and a capture takes its place.
     assert!(with("[Output]\nprint = brief\n", &["-n"]).ok().is_empty());
     assert!(
@@ -330,6 +338,48 @@ fn the_command_line_is_stronger_than_the_file() {
     let done = run(["--config", "/nowhere.ini"], &capture);
     assert!(
         done.stderr.contains("/nowhere.ini: cannot be read"),
+        "{}",
+        done.stderr
+    );
+    done.code(2);
+}
+
+#[test]
+fn messages_go_to_a_log_and_errors_to_stderr_too() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = dir.path().join("log");
+    let to = log.to_str().expect("UTF-8");
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let cut = &capture[..capture.len() - 1];
+    let said = run(["-n", "-v"], cut).stderr;
+    let done = run(["-n", "-v", "--log-file", to], cut);
+    assert_eq!(done.stderr, "");
+    done.code(0);
+    run(
+        ["-n", "--log-file", to],
+        b"no capture at all, whatever it is",
+    )
+    .code(2);
+    let text = fs::read_to_string(&log).expect("read");
+    let lines: Vec<_> = text
+        .lines()
+        .map(|l| l.splitn(3, ' ').collect::<Vec<_>>())
+        .collect();
+    let words: Vec<_> = said
+        .lines()
+        .map(|l| l.trim_start_matches("inet-asm: "))
+        .collect();
+    // Times differ from run to run, and are none of what is said.
+    assert_eq!(lines.len(), words.len() + 1, "{text}{said}");
+    for (line, words) in lines.iter().zip(words) {
+        assert!(line[0].ends_with('Z') && line[0].len() == 24, "{line:?}");
+        assert!(["info", "warning"].contains(&line[1]), "{line:?}");
+        assert_eq!(line[2], words);
+    }
+    assert_eq!(lines.last().expect("a line")[1], "error");
+    let done = run(["-n", "--log-file", "/nowhere/log"], &capture);
+    assert!(
+        done.stderr.contains("/nowhere/log: cannot open"),
         "{}",
         done.stderr
     );

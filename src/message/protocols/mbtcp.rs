@@ -99,9 +99,21 @@ const FUNCTIONS: &[(u64, &str)] = &[
     (4, "read input registers"),
     (5, "write coil"),
     (6, "write register"),
+    (7, "read exception status"),
+    (8, "diagnostics"),
+    (11, "get comm event counter"),
+    (12, "get comm event log"),
     (15, "write coils"),
     (16, "write registers"),
+    (17, "report server ID"),
+    (20, "read file record"),
+    (21, "write file record"),
+    (22, "mask write register"),
+    (23, "read and write registers"),
+    (24, "read FIFO queue"),
     (43, "read device identification"),
+    // Of Schneider Electric; Wireshark calls it so.
+    (90, "Unity"),
 ];
 
 /// Why a function was refused (the same, 7).

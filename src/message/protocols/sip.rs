@@ -75,6 +75,15 @@ fn address(field: &[u8]) -> &[u8] {
     inner.unwrap_or_else(|| field.split(|c| *c == b';').next().unwrap_or_default())
 }
 
+/// The method of the request that a message is or answers (RFC 3261, 20.16).
+fn method_of_cseq(m: &[u8]) -> Option<Vec<u8>> {
+    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
+    let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
+    let cseq = cseq?;
+    let method = cseq.trim_ascii().rsplit(u8::is_ascii_whitespace).next()?;
+    Some(method.to_vec()).filter(|method| method.len() < cseq.trim_ascii().len())
+}
+
 /// The call and the number and method of its request, which answers repeat (RFC 3261, 8.2.6.2).
 fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
     let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
@@ -110,8 +119,14 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         return false;
     }
     first_line(m, out);
+    let is_answer = m.starts_with(SYNTAX.version);
     if let [Some(from), Some(to), _] = parties(m) {
         out.push_str(" (");
+        // Which of the call's requests it answers.
+        if let Some(method) = method_of_cseq(m).filter(|_| is_answer) {
+            escape(&method, out);
+            out.push_str(", ");
+        }
         escape(address(&from), out);
         out.push_str(" to ");
         escape(address(&to), out);

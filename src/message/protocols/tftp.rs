@@ -63,6 +63,19 @@ fn kind(m: &[u8]) -> Kind {
     }
 }
 
+/// Errors by their numbers (RFC 1350, appendix; RFC 2347).
+const ERRORS: [&str; 9] = [
+    "not defined",
+    "file not found",
+    "access violation",
+    "disk full or allocation exceeded",
+    "illegal TFTP operation",
+    "unknown transfer ID",
+    "file already exists",
+    "no such user",
+    "options refused",
+];
+
 /// The operation, with the name of the file or the number of the block.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     match octet(m, 1) {
@@ -89,6 +102,20 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             );
             if kind != 6 {
                 let _ = write!(out, " {}", number(m, 2, 2));
+            }
+            // What the sender says of it, or what its number stands for.
+            if kind == 5 {
+                let text = m.get(4..).unwrap_or_default();
+                let text = text.split(|o| *o == 0).next().unwrap_or_default();
+                let known = ERRORS
+                    .get(octet(m, 3) as usize)
+                    .filter(|_| octet(m, 2) == 0);
+                out.push_str(": ");
+                match known {
+                    _ if !text.is_empty() => escape(text.get(..SHOWN).unwrap_or(text), out),
+                    Some(name) => out.push_str(name),
+                    None => out.push_str("not known"),
+                }
             }
         }
     }

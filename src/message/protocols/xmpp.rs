@@ -67,7 +67,7 @@ impl Detector for XmppDetector {
 
 /// Where in the XML of a stanza the next octet stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Place {
+enum TagPlace {
     #[default]
     Text,
     /// Behind a `<`.
@@ -83,7 +83,7 @@ enum Place {
 /// One direction.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Stanza {
-    place: Place,
+    place: TagPlace,
     /// Elements that are open.
     depth: u32,
 }
@@ -93,43 +93,43 @@ impl Stanza {
     fn read(&mut self, octets: &[u8]) -> (usize, bool) {
         for (at, octet) in octets.iter().enumerate() {
             self.place = match (self.place, octet) {
-                (Place::Text, b'<') => Place::Opens,
-                (Place::Text, _) => Place::Text,
-                (Place::Opens, b'/') => Place::Tag {
+                (TagPlace::Text, b'<') => TagPlace::Opens,
+                (TagPlace::Text, _) => TagPlace::Text,
+                (TagPlace::Opens, b'/') => TagPlace::Tag {
                     closes: true,
                     slash: false,
                 },
-                (Place::Opens, b'!') => Place::Data(0),
-                (Place::Opens, _) => Place::Tag {
+                (TagPlace::Opens, b'!') => TagPlace::Data(0),
+                (TagPlace::Opens, _) => TagPlace::Tag {
                     closes: false,
                     slash: false,
                 },
-                (Place::Tag { .. }, quote @ (b'"' | b'\'')) => Place::Value(*quote),
-                (Place::Tag { closes, slash }, b'>') => {
+                (TagPlace::Tag { .. }, quote @ (b'"' | b'\'')) => TagPlace::Value(*quote),
+                (TagPlace::Tag { closes, slash }, b'>') => {
                     if closes {
                         self.depth = self.depth.saturating_sub(1);
                     } else if !slash {
                         self.depth = self.depth.saturating_add(1);
                     }
                     if self.depth == 0 {
-                        self.place = Place::Text;
+                        self.place = TagPlace::Text;
                         return (at + 1, true);
                     }
-                    Place::Text
+                    TagPlace::Text
                 }
-                (Place::Tag { closes, .. }, octet) => Place::Tag {
+                (TagPlace::Tag { closes, .. }, octet) => TagPlace::Tag {
                     closes,
                     slash: *octet == b'/',
                 },
                 // Values stand in tags that open an element.
-                (Place::Value(quote), octet) if *octet == quote => Place::Tag {
+                (TagPlace::Value(quote), octet) if *octet == quote => TagPlace::Tag {
                     closes: false,
                     slash: false,
                 },
-                (Place::Value(quote), _) => Place::Value(quote),
-                (Place::Data(n), b']') => Place::Data((n + 1).min(2)),
-                (Place::Data(2), b'>') => Place::Text,
-                (Place::Data(_), _) => Place::Data(0),
+                (TagPlace::Value(quote), _) => TagPlace::Value(quote),
+                (TagPlace::Data(n), b']') => TagPlace::Data((n + 1).min(2)),
+                (TagPlace::Data(2), b'>') => TagPlace::Text,
+                (TagPlace::Data(_), _) => TagPlace::Data(0),
             };
         }
         (octets.len(), false)
@@ -221,7 +221,7 @@ impl Framer for Xmpp {
             return whole(kind, end, name == b"proceed");
         }
         self.sides[at.direction.index()] = Stanza {
-            place: Place::Text,
+            place: TagPlace::Text,
             depth: 1,
         };
         Begin::Message {
@@ -298,7 +298,7 @@ mod tests {
         let stanza = b"<body a='>' b=\"/>\">x<![CDATA[</message>]]><br/></body></message>more";
         for piece in [1, 3, 100] {
             let mut state = Stanza {
-                place: Place::Text,
+                place: TagPlace::Text,
                 depth: 1,
             };
             let mut at = 0;
