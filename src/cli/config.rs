@@ -10,6 +10,7 @@ use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
+use crate::base::message::Kind;
 use crate::base::protocol::Name;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
@@ -201,6 +202,12 @@ fn check_company(matches: &ArgMatches, args: &Args) -> Result<(), clap::Error> {
         (
             given("fields") && args.table.is_none(),
             "--fields: chooses the columns of a table: add --table, or --table=http",
+        ),
+        (
+            args.extract_min
+                .zip(args.extract_max)
+                .is_some_and(|(min, max)| min > max),
+            "--extract-min: is larger than --extract-max, so that no file is taken: give a smaller one",
         ),
         (
             given("dump_name") && args.dump.is_none(),
@@ -454,11 +461,20 @@ fn idle_options(
             no_sctp,
         ),
     ];
+    // One of the two is never chosen.
+    let halves = args.kind.contains(&Kind::Request) != args.kind.contains(&Kind::Response);
+    let halves = har && !args.kind.is_empty() && halves;
     let mut notes: Vec<String> = rows
         .into_iter()
         .filter(|(id, _, used, _)| !used && given(id))
         .map(|(_, option, _, why)| format!("{option}: does nothing here: it {why}"))
         .collect();
+    if halves {
+        notes.push(
+            "--har: will have no entry, as --kind leaves one half of each exchange out: leave --kind out"
+                .to_owned(),
+        );
+    }
     // As tcpdump's -n, by fingers used to it.
     let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
     let said = said || !args.fail_if.is_empty();

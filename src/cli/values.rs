@@ -165,7 +165,7 @@ pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
     }
     words.extend(word);
     match (quote, words.first()) {
-        (Some(open), _) => Err(format!("a {open} has no other behind it")),
+        (Some(open), _) => Err(format!("a {open} has no other behind it: close it")),
         (None, None) => Err("no command: give the program and its words".to_owned()),
         (None, Some(program)) if program.is_empty() => Err("the program has no name".to_owned()),
         (None, Some(_)) => Ok(CommandWords(words)),
@@ -189,6 +189,9 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
 pub(super) fn pattern(text: &str) -> Result<Regex, String> {
     let mut regex = RegexBuilder::new(text);
     regex.multi_line(true).crlf(true).build().map_err(|e| {
+        if let regex::Error::CompiledTooBig(_) = e {
+            return "takes too much memory: repeat less in it".to_owned();
+        }
         let text = e.to_string();
         let what = text.lines().next_back().unwrap_or_default();
         let what = what.strip_prefix("error: ").unwrap_or(what);

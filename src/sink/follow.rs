@@ -463,7 +463,12 @@ impl MessageSink for Follow {
         if self.rule.takes(at.flow) && self.form != FollowForm::Raw {
             let ends = (at.flow.src(gap.direction), at.flow.dst(gap.direction));
             self.turn(at.cx.packet.time, at.flow, gap.direction, ends, true);
-            self.missing(format_args!("{} chunks are missing here", gap.tsns));
+            let what = if gap.tsns == 1 {
+                "1 chunk is missing here".to_owned()
+            } else {
+                format!("{} chunks are missing here", gap.tsns)
+            };
+            self.missing(format_args!("{what}"));
             self.write();
         }
     }

@@ -40,6 +40,9 @@ impl fmt::Display for OutputError {
             io::ErrorKind::NotFound if makes => {
                 f.write_str("it cannot be made there: choose another folder")
             }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory if makes => {
+                f.write_str("there is a file of this name: choose another one")
+            }
             io::ErrorKind::IsADirectory => f.write_str("it is a folder: name a file in it"),
             io::ErrorKind::StorageFull => {
                 f.write_str("no space is left: make room, or write elsewhere")

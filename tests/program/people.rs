@@ -593,11 +593,11 @@ fn a_tunnel_that_was_not_opened_is_told_of() {
     pcap.packet(&packet);
     let done = run(["-p"], &pcap.file);
     assert!(
-        done.stderr.contains("--decapsulate gre opens it"),
+        done.stderr.contains("--decapsulate gre,erspan opens it"),
         "{}",
         done.stderr
     );
-    let opened = run(["-p", "--decapsulate", "gre"], &pcap.file);
+    let opened = run(["-p", "--decapsulate", "gre,erspan"], &pcap.file);
     assert!(!opened.stderr.contains("decapsulate"), "{}", opened.stderr);
 }
 
