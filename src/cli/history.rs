@@ -27,8 +27,10 @@ pub(super) struct CountersHistory {
     header: String,
     /// The header has to be written ahead of the next row.
     is_new: bool,
-    /// Protocols that have columns, whether they were seen or not.
+    /// Protocols that have columns, whether they were seen or not, and the columns: section and name. Protocols that rules add while
+    /// the program runs have none, as a file has the same columns in each row.
     protocols: Vec<&'static str>,
+    columns: Vec<(&'static str, &'static str)>,
     periods: Periods,
     /// The values of the last row, where each row is of its period alone.
     before: Option<Vec<u64>>,
@@ -47,8 +49,14 @@ impl CountersHistory {
         per_period: bool,
         protocols: Vec<&'static str>,
     ) -> Result<Self, OutputError> {
-        let (names, _) = columns(&Counters::default(), &protocols);
-        let header = format!("{TIMES},{}\n", names.join(","));
+        let mut columns = Vec::new();
+        Counters::default().each_with(&protocols, |section, name, _, _| {
+            columns.push((section, name))
+        });
+        let names = columns
+            .iter()
+            .map(|(section, name)| format!(",{section}.{name}"));
+        let header = format!("{TIMES}{}\n", names.collect::<String>());
         let opened = open(path, &header).map_err(|e| error(path, "open", e))?;
         Ok(Self {
             wanted: path.to_owned(),
@@ -57,6 +65,7 @@ impl CountersHistory {
             header,
             is_new: opened.is_new,
             protocols,
+            columns,
             periods: Periods::new(period),
             before: per_period.then(Vec::new),
             failed: None,
@@ -107,48 +116,31 @@ impl CountersHistory {
     }
 
     fn row(&mut self, counters: &Counters, (start, end): (Timestamp, Timestamp)) {
-        let (_, mut values) = columns(counters, &self.protocols);
-        if let Some(before) = &mut self.before {
-            let now: Vec<u64> = values.iter().map(|(_, value)| *value).collect();
-            for ((gauge, value), before) in values.iter_mut().zip(before.iter()) {
-                if !*gauge {
-                    *value = value.saturating_sub(*before);
-                }
+        let mut now = Vec::with_capacity(self.columns.len());
+        counters.each_with(&self.protocols, |section, name, _, value| {
+            if self.columns.get(now.len()) == Some(&(section, name)) {
+                now.push(value);
             }
-            *before = now;
-        }
+        });
+        let before = self.before.as_deref().unwrap_or_default();
         let mut row = String::new();
         if std::mem::take(&mut self.is_new) {
             row += &self.header;
         }
         row += &format!("{},{}", start.secs(), end.secs());
-        for (_, value) in values {
-            row.push(',');
-            row += &value.to_string();
+        for (i, (value, (section, name))) in now.iter().zip(&self.columns).enumerate() {
+            let counted = before.get(i).filter(|_| !Counters::is_gauge(section, name));
+            row += &format!(",{}", value.saturating_sub(counted.copied().unwrap_or(0)));
         }
         row.push('\n');
+        if let Some(before) = &mut self.before {
+            *before = now;
+        }
         // In one piece: whoever reads the file meets whole rows.
         if let Err(e) = self.file.write_all(row.as_bytes()) {
             self.failed.get_or_insert(e);
         }
     }
-}
-
-/// Names and values of the columns, and whether a value says how much there is now. Protocols that rules add while the program runs
-/// have none: a file has the same columns in each row.
-fn columns(counters: &Counters, protocols: &[&'static str]) -> (Vec<String>, Vec<(bool, u64)>) {
-    let (mut names, mut values) = (Vec::new(), Vec::new());
-    let mut sections = Vec::new();
-    Counters::default().each_with(protocols, |section, name, _, _| {
-        sections.push((section, name))
-    });
-    counters.each_with(protocols, |section, name, _, value| {
-        if sections.get(values.len()) == Some(&(section, name)) {
-            names.push(format!("{section}.{name}"));
-            values.push((Counters::is_gauge(section, name), value));
-        }
-    });
-    (names, values)
 }
 
 /// A file that was opened.

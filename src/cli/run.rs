@@ -375,10 +375,7 @@ impl<'a> Run<'a> {
         // last.
         // Nothing that was understood is lost, whatever ended the input.
         if let Some(queue) = &mut queue {
-            queue.flush();
-            let periods = (&mut self.sctp_stats, &mut self.history);
-            let counters = self.inputs.totals().counters.clone();
-            sorted_packets(queue, periods, &mut self.assembler, &counters);
+            self.empty(queue);
         }
         self.assembler.flush();
         let sink = self.assembler.sink();
@@ -398,6 +395,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Hands on all packets that wait to be sorted.
+    fn empty(&mut self, queue: &mut SortQueue) {
+        queue.flush();
+        let periods = (&mut self.sctp_stats, &mut self.history);
+        let input = &self.inputs.totals().counters;
+        sorted_packets(queue, periods, &mut self.assembler, input);
+    }
+
     /// `--live`: what waits grows older while nothing comes.
     fn count_silence(&mut self, silence: &mut Silence, queue: &mut Option<SortQueue>) {
         let packets = self.inputs.totals().counters.packets;
@@ -410,10 +415,7 @@ impl<'a> Run<'a> {
         if let Some(queue) = queue
             && silence.counted() >= self.config.sort_delay
         {
-            queue.flush();
-            let periods = (&mut self.sctp_stats, &mut self.history);
-            let counters = self.inputs.totals().counters.clone();
-            sorted_packets(queue, periods, &mut self.assembler, &counters);
+            self.empty(queue);
         }
         self.assembler.silence(passed);
     }

@@ -24,6 +24,17 @@ pub(super) enum Textual {
     No,
 }
 
+impl Textual {
+    /// Whether it is a message.
+    pub(super) const fn probe(self) -> Probe {
+        match self {
+            Self::Message(..) => Probe::Yes,
+            Self::More => Probe::More,
+            Self::No => Probe::No,
+        }
+    }
+}
+
 /// What distinguishes one such protocol from another.
 pub(super) struct TextualFormat {
     /// What stands at these octets. Looks at no more than [`LINE`] of them.
@@ -101,11 +112,7 @@ impl TextualFormat {
 impl Detector for TextualFormat {
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
         match (self.opens)(octets) {
-            Probe::No if hinted => match self.at(octets) {
-                Textual::Message(..) => Probe::Yes,
-                Textual::More => Probe::More,
-                Textual::No => Probe::No,
-            },
+            Probe::No if hinted => self.at(octets).probe(),
             probe => probe,
         }
     }

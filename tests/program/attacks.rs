@@ -3,14 +3,15 @@
 //! No time is measured here: `scripts/attacks` counts instructions.
 #![cfg(target_os = "linux")]
 
-use crate::common::{Done, counter, find_counter, inet_asm, run, shared_captures, testdata, wait};
+use crate::common::{
+    Done, counter, find_counter, inet_asm, peak, peak_to_the_end, run, shared_captures, testdata,
+    wait,
+};
 use inet_asm::base::storage::tree;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 /// What a process may take besides `--memory-limit`: its code, read and write buffers, and what the allocator keeps.
 const BESIDES: u64 = 32 << 10;
@@ -27,14 +28,6 @@ fn attack(name: &str, size: u32) -> Vec<u8> {
     made.stdout
 }
 
-/// The highest resident memory of a process so far, in KiB.
-fn peak(child: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("read");
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let peak = peak.expect("VmHWM").trim().trim_end_matches(" kB");
-    peak.parse().expect("a number")
-}
-
 /// The peak while the input is read: the pipe is left open until the process has taken nearly all of it, so that it can be asked.
 fn peak_over(input: &[u8], args: &[&str]) -> u64 {
     let mut child = inet_asm(args)
@@ -45,7 +38,7 @@ fn peak_over(input: &[u8], args: &[&str]) -> u64 {
         .expect("started");
     let mut pipe = child.stdin.take().expect("a pipe");
     pipe.write_all(input).expect("written");
-    let peak = peak(&child);
+    let peak = peak(&child).expect("VmHWM");
     drop(pipe);
     assert!(wait(&mut child, "inet-asm").success());
     peak
@@ -59,17 +52,7 @@ fn peak_of(args: &[&str]) -> u64 {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    // Read until it has ended: what a process had is gone with it.
-    let mut highest = 0;
-    while child.try_wait().expect("waited").is_none() {
-        let path = format!("/proc/{}/status", child.id());
-        let status = fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let now = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
-        highest = highest.max(now.unwrap_or(0));
-        thread::sleep(Duration::from_millis(1));
-    }
-    highest
+    peak_to_the_end(&mut child)
 }
 
 #[track_caller]

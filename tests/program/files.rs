@@ -1,7 +1,7 @@
 //! `--extract`: what is in the folder, and in its list, of transfers of every kind, whole and not.
 
 use crate::common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, SYN, behind, body, get};
-use crate::common::{self, counter, gzip, inet_asm, read, run, sha256, testdata, wait};
+use crate::common::{self, counter, gzip, inet_asm, peak_to_the_end, read, run, sha256, testdata};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, ZlibEncoder};
 use serde_json::Value;
@@ -1163,17 +1163,7 @@ fn a_download_of_4_gigabytes_takes_no_memory() {
     let mut command = inet_asm(args);
     command.arg(&x).arg(&capture).stderr(Stdio::piped());
     let mut child = command.spawn().expect("runs");
-    let mut peak = 0;
-    while child.try_wait().expect("wait").is_none() {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        if let Some(n) = line.and_then(|l| l.trim().strip_suffix(" kB")) {
-            peak = n.parse().expect("a number");
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert!(wait(&mut child, "inet-asm").success());
+    let peak = peak_to_the_end(&mut child);
     assert!(peak > 0 && peak < 64 << 10, "{peak} KiB resident");
     let file = std::fs::metadata(x.join("huge.bin.part")).expect("there");
     let total = u64::from(SEGMENTS) * 65_000;

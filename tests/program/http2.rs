@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body};
+use crate::common::build::{Runs, body};
 use crate::common::{self, fields, run};
 use crate::har::entries;
 use inet_asm::Assembler;
@@ -98,8 +98,7 @@ struct Sent {
 /// What both sides write, in turn.
 #[derive(Default)]
 struct Talk {
-    runs: Vec<(bool, Vec<u8>)>,
-    len: [usize; 2],
+    runs: Runs,
     encoders: [Encoder; 2],
     sent: Vec<Sent>,
 }
@@ -108,20 +107,10 @@ impl Talk {
     fn new() -> Self {
         let mut talk = Self::default();
         let settings = frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64");
-        talk.write(true, &[PREFACE, &settings].concat());
-        talk.write(false, &[settings, frame(SETTINGS, 1, 0, b"")].concat());
+        talk.runs.write(true, &[PREFACE, &settings].concat());
+        talk.runs
+            .write(false, &[settings, frame(SETTINGS, 1, 0, b"")].concat());
         talk
-    }
-
-    fn write(&mut self, client: bool, octets: &[u8]) -> Range<usize> {
-        let len = &mut self.len[usize::from(client)];
-        let from = *len;
-        *len += octets.len();
-        match self.runs.last_mut() {
-            Some((by, run)) if *by == client => run.extend(octets),
-            _ => self.runs.push((client, octets.to_vec())),
-        }
-        from..from + octets.len()
     }
 
     /// A header section begins a message; its number.
@@ -138,7 +127,7 @@ impl Talk {
             }
             _ => frame(HEADERS, flags, stream, &block),
         };
-        let frames = vec![self.write(client, &written)];
+        let frames = vec![self.runs.write(client, &written)];
         let of = |name: &str| {
             fields
                 .iter()
@@ -168,7 +157,7 @@ impl Talk {
             0 => frame(DATA, 8 | u8::from(ends), stream, &padded),
             _ => frame(DATA, u8::from(ends), stream, octets),
         };
-        let place = self.write(client, &written);
+        let place = self.runs.write(client, &written);
         self.sent[message].frames.push(place);
         self.sent[message].body.extend(octets);
     }
@@ -220,44 +209,15 @@ impl Talk {
                     let sum = ("x-sum", format!("{id}"));
                     let block = self.encoders[0].block(&[sum]);
                     let flags = END_STREAM | END_HEADERS;
-                    let place = self.write(false, &frame(HEADERS, flags, *id, &block));
+                    let place = self.runs.write(false, &frame(HEADERS, flags, *id, &block));
                     self.sent[*message].frames.push(place);
                 }
             }
         }
     }
 
-    /// The capture, without the segments that `lost` chooses, and what is missing of each side.
-    fn capture(&self, mut lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
-        let mut capture = Pcap::new();
-        let mut next = [9001, 1001];
-        let mut at = [0, 0];
-        let mut missing = [Vec::new(), Vec::new()];
-        capture.open(1000, 9000);
-        for (client, run) in &self.runs {
-            let me = usize::from(*client);
-            for (n, part) in run.chunks(1400).enumerate() {
-                let last = (n + 1) * 1400 >= run.len();
-                let flags = ACK | if last { PSH } else { 0 };
-                if lost() {
-                    missing[me].push(at[me]..at[me] + part.len());
-                    capture.wait(1);
-                } else if *client {
-                    capture.client(next[1], next[0], flags, part);
-                } else {
-                    capture.server(next[0], next[1], flags, part);
-                }
-                at[me] += part.len();
-                next[me] = behind(next[me], part);
-            }
-        }
-        capture.client(next[1], next[0], FIN | ACK, b"");
-        capture.server(next[0], next[1] + 1, FIN | ACK, b"");
-        (capture.file, missing)
-    }
-
     fn whole(&self) -> Vec<u8> {
-        self.capture(|| false).0
+        self.runs.capture(|| false).0
     }
 }
 
@@ -399,7 +359,7 @@ fn what_is_there_of_a_thinned_capture_comes_out() {
     let (mut intact, mut unknown, mut lost) = (0, 0, 0);
     for (seed, percent) in (1..=5_u32).flat_map(|seed| [(seed, 1), (seed, 5)]) {
         let mut state = seed;
-        let (capture, missing) = talk.capture(|| {
+        let (capture, missing) = talk.runs.capture(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 16) % 100 < percent
         });
@@ -451,7 +411,7 @@ fn a_loss_inside_of_a_frame_is_a_gap_of_its_stream_alone() {
     talk.data(large, 1, b"end", true);
     talk.head(false, 7, &status, true);
     let mut n = 0;
-    let (capture, missing) = talk.capture(|| {
+    let (capture, missing) = talk.runs.capture(|| {
         n += 1;
         n == 7
     });
@@ -479,7 +439,7 @@ fn a_connection_from_the_middle_is_one_of_http2() {
     talk.streams(1, 60);
     let mut n = 0;
     // Without its first 3 segments of payload and its SYN.
-    let (capture, _) = talk.capture(|| {
+    let (capture, _) = talk.runs.capture(|| {
         n += 1;
         n <= 3
     });
@@ -498,11 +458,13 @@ fn an_upgrade_and_a_server_alone_are_http2() {
     let mut talk = Talk::default();
     let ask = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
     let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
-    talk.write(true, ask);
-    talk.write(false, &[&switch[..], &frame(SETTINGS, 0, 0, b"")].concat());
+    talk.runs.write(true, ask);
+    talk.runs
+        .write(false, &[&switch[..], &frame(SETTINGS, 0, 0, b"")].concat());
     let message = talk.head(false, 1, &[(":status", "200".to_owned())], false);
     talk.data(message, 1, b"hello", true);
-    talk.write(true, &[PREFACE, &frame(SETTINGS, 0, 0, b"")].concat());
+    talk.runs
+        .write(true, &[PREFACE, &frame(SETTINGS, 0, 0, b"")].concat());
     talk.streams(3, 4);
     let (all, _) = found(&talk.whole(), Limits::default());
     let names: Vec<_> = all.iter().map(|got| got.protocol.as_str()).collect();
@@ -522,7 +484,7 @@ fn an_upgrade_and_a_server_alone_are_http2() {
     // The client was not captured, but for its handshake.
     let mut talk = Talk::new();
     talk.streams(1, 5);
-    talk.runs.retain(|(client, _)| !client);
+    talk.runs.all.retain(|(client, _)| !client);
     let (all, _) = found(&talk.whole(), Limits::default());
     let answers = all
         .iter()
@@ -544,20 +506,22 @@ fn interim_answers_promises_trailers_and_resets() {
     );
     let promise = talk.encoders[0].block(&[owned(":method", "GET"), owned(":path", "/p")]);
     let promise = [&2_u32.to_be_bytes()[..], &promise].concat();
-    talk.write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
+    talk.runs
+        .write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
     let answer = talk.head(false, 1, &[owned(":status", "200")], false);
     let pushed = talk.head(false, 2, &[owned(":status", "200")], false);
     talk.data(pushed, 2, b"pushed", true);
     talk.data(answer, 1, b"body", false);
     let trailers = talk.encoders[0].block(&[owned("x-sum", "7")]);
-    talk.write(
+    talk.runs.write(
         false,
         &frame(HEADERS, END_STREAM | END_HEADERS, 1, &trailers),
     );
     talk.head(true, 3, &get, true);
     let broken = talk.head(false, 3, &[owned(":status", "200")], false);
     talk.data(broken, 3, b"half", false);
-    talk.write(false, &frame(RST_STREAM, 0, 3, &[0, 0, 0, 8]));
+    talk.runs
+        .write(false, &frame(RST_STREAM, 0, 3, &[0, 0, 0, 8]));
     let capture = talk.whole();
     let (all, _) = found(&capture, Limits::default());
     let shown = |got: &Got| {
@@ -629,7 +593,7 @@ fn files_are_taken_out_and_messages_of_grpc_are_listed() {
     talk.data(answer, 1, &[0, 0, 0, 0, 0], false);
     let trailers =
         talk.encoders[0].block(&[owned("grpc-status", "5"), owned("grpc-message", "none")]);
-    talk.write(
+    talk.runs.write(
         false,
         &frame(HEADERS, END_STREAM | END_HEADERS, 1, &trailers),
     );
@@ -781,7 +745,8 @@ fn har_has_an_entry_for_each_stream() {
     ];
     let block = talk.encoders[0].block(&pushed);
     let promise = [&2_u32.to_be_bytes()[..], &block].concat();
-    talk.write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
+    talk.runs
+        .write(false, &frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
     for id in [1, 2] {
         let message = talk.head(false, id, &[owned(":status", "200")], false);
         talk.data(message, id, format!("answer {id}").as_bytes(), true);
@@ -837,18 +802,20 @@ fn blocks_and_settings_without_end_are_bounded() {
     .concat();
     bomb.extend([0xbe; 200_000]);
     let mut talk = Talk::new();
-    talk.write(true, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb));
+    talk.runs
+        .write(true, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb));
     let (most, counters) = most_memory(&talk.whole());
     assert!(most < 2 << 20, "{most}");
     assert!(counters.carried.left_out_fields > 199_000);
     // A block that goes on and on, with a field that does, too.
     let mut talk = Talk::new();
-    talk.write(
+    talk.runs.write(
         true,
         &frame(HEADERS, 0, 1, b"\x40\x01a\x7f\xff\xff\xff\x07"),
     );
     for _ in 0..40_000 {
-        talk.write(true, &frame(CONTINUATION, 0, 1, &[b'y'; 64]));
+        talk.runs
+            .write(true, &frame(CONTINUATION, 0, 1, &[b'y'; 64]));
     }
     let (most, counters) = most_memory(&talk.whole());
     assert!(most < 2 << 20, "{most}");
@@ -860,7 +827,8 @@ fn blocks_and_settings_without_end_are_bounded() {
     let mut talk = Talk::new();
     for n in 0..10_000_u32 {
         let setting = [&[0, 1][..], &n.to_be_bytes()].concat();
-        talk.write(true, &frame(SETTINGS, 0, 0, &setting.repeat(10)));
+        talk.runs
+            .write(true, &frame(SETTINGS, 0, 0, &setting.repeat(10)));
     }
     let (most, counters) = most_memory(&talk.whole());
     assert!(most < 1 << 20, "{most}");

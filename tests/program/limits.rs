@@ -2,10 +2,10 @@
 //! instructions by `scripts/attacks --count`, as no clock tells it on a busy machine.
 #![cfg(target_os = "linux")]
 
-use crate::common::{build::checksum, inet_asm, wait};
+use crate::common::{build::checksum, inet_asm, peak, wait};
 use std::io::Write;
 use std::ops::Range;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 /// First fragments of datagrams that never become whole, as a pcap.
 fn flood(count: u32, out: &mut impl Write) {
@@ -31,14 +31,6 @@ fn flood(count: u32, out: &mut impl Write) {
         }
     }
     out.write_all(&chunk).expect("written");
-}
-
-/// The highest resident memory of a process so far, in KiB.
-fn peak(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("read");
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let peak = peak.expect("VmHWM").trim().trim_end_matches(" kB");
-    peak.parse().expect("a number")
 }
 
 /// One response with a body of so many segments of 1,400 octets, as a pcap; raw IP, checksums of zero.
@@ -144,7 +136,7 @@ fn connected(limit: u64, rounds: &[(Range<u32>, Round)]) -> (u64, serde_json::Va
     let mut child = command.spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
     connections(rounds, &mut stdin);
-    let peak = peak(&child);
+    let peak = peak(&child).expect("VmHWM");
     drop(stdin);
     let done = child.wait_with_output().expect("ended");
     println!("{peak} KiB");
@@ -220,7 +212,7 @@ fn a_large_body_streams_through() {
     let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
     download(750_000, &mut stdin); // 1 GB
-    let peak = peak(&child);
+    let peak = peak(&child).expect("VmHWM");
     drop(stdin);
     assert!(wait(&mut child, "the download").success());
     println!("{peak} KiB");
@@ -238,7 +230,7 @@ fn a_flood_of_fragments_stays_within_the_limit() {
     let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
     let mut stdin = child.stdin.take().expect("piped");
     flood(1_000_000, &mut stdin);
-    let peak = peak(&child);
+    let peak = peak(&child).expect("VmHWM");
     drop(stdin);
     assert!(wait(&mut child, "the flood").success());
     println!("{peak} KiB");

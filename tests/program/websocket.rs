@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body};
+use crate::common::build::{Runs, body};
 use crate::common::{self, fields, run};
 use flate2::{Compress, Compression, FlushCompress};
 use inet_asm::Assembler;
@@ -86,8 +86,7 @@ struct Sent {
 struct Talk {
     deflate: Deflate,
     senders: [Compress; 2],
-    runs: Vec<(bool, Vec<u8>)>,
-    len: [usize; 2],
+    runs: Runs,
     sent: Vec<Sent>,
 }
 
@@ -97,24 +96,12 @@ impl Talk {
         let mut talk = Self {
             deflate,
             senders: [sender(), sender()],
-            runs: Vec::new(),
-            len: [0; 2],
+            runs: Runs::default(),
             sent: Vec::new(),
         };
-        talk.write(true, REQUEST);
-        talk.write(false, &deflate.response());
+        talk.runs.write(true, REQUEST);
+        talk.runs.write(false, &deflate.response());
         talk
-    }
-
-    fn write(&mut self, client: bool, octets: &[u8]) -> Range<usize> {
-        let len = &mut self.len[usize::from(client)];
-        let from = *len;
-        *len += octets.len();
-        match self.runs.last_mut() {
-            Some((by, run)) if *by == client => run.extend(octets),
-            _ => self.runs.push((client, octets.to_vec())),
-        }
-        from..from + octets.len()
     }
 
     /// A message in so many frames, with a ping between the first two where there are several.
@@ -142,10 +129,12 @@ impl Talk {
             let mut first = if n == 0 { opcode } else { 0 };
             first |= if n == 0 && compressed { RSV1 } else { 0 };
             first |= u8::from(n + 1 == parts.len()) << 7;
-            places.push(self.write(client, &frame(client, first, part)));
+            places.push(self.runs.write(client, &frame(client, first, part)));
             if n == 0 && parts.len() > 1 {
                 let text = format!("ping inside of {}", self.sent.len());
-                let place = self.write(client, &frame(client, 0x80 | PING, text.as_bytes()));
+                let place = self
+                    .runs
+                    .write(client, &frame(client, 0x80 | PING, text.as_bytes()));
                 self.sent.push(Sent {
                     client,
                     payload: text.into_bytes(),
@@ -187,43 +176,14 @@ impl Talk {
         }
     }
 
-    /// The capture, without the segments that `lost` chooses, and what is missing of each side.
-    fn capture(&self, mut lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
-        let mut capture = Pcap::new();
-        let mut next = [9001, 1001];
-        let mut at = [0, 0];
-        let mut missing = [Vec::new(), Vec::new()];
-        capture.open(1000, 9000);
-        for (client, run) in &self.runs {
-            let me = usize::from(*client);
-            for (n, part) in run.chunks(1400).enumerate() {
-                let last = (n + 1) * 1400 >= run.len();
-                let flags = ACK | if last { PSH } else { 0 };
-                if lost() {
-                    missing[me].push(at[me]..at[me] + part.len());
-                    capture.wait(1);
-                } else if *client {
-                    capture.client(next[1], next[0], flags, part);
-                } else {
-                    capture.server(next[0], next[1], flags, part);
-                }
-                at[me] += part.len();
-                next[me] = behind(next[me], part);
-            }
-        }
-        capture.client(next[1], next[0], FIN | ACK, b"");
-        capture.server(next[0], next[1] + 1, FIN | ACK, b"");
-        (capture.file, missing)
-    }
-
     fn whole(&self) -> Vec<u8> {
-        self.capture(|| false).0
+        self.runs.capture(|| false).0
     }
 
     /// The handshake has been seen, and of the frames such segments are lost as a generator chooses.
     fn thinned(&self, seed: u32, percent: u32) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
         let (mut state, mut n) = (seed, 0);
-        self.capture(|| {
+        self.runs.capture(|| {
             n += 1;
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             match n {
@@ -481,7 +441,7 @@ fn messages_behind_a_lost_handshake_are_decoded_too() {
         let mut talk = Talk::new(deflate);
         talk.talk(60);
         let mut n = 0;
-        let (capture, _) = talk.capture(|| {
+        let (capture, _) = talk.runs.capture(|| {
             n += 1;
             n <= 2
         });
@@ -550,7 +510,7 @@ fn fragments_without_end_take_no_memory() {
             4 => frame(client, 0x80 | PING, &n.to_be_bytes()),
             _ => frame(client, 0, &[b'a'; 40]),
         };
-        talk.write(client, &octets);
+        talk.runs.write(client, &octets);
     }
     let limits = Limits {
         memory: 1 << 20,

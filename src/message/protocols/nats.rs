@@ -26,11 +26,7 @@ pub(super) static FORMAT: TextualFormat = TextualFormat {
         begins_as(octets, b"INFO {"),
         begins_as(octets, b"CONNECT {"),
     ]) {
-        Probe::Yes => match read(octets) {
-            Textual::Message(..) => Probe::Yes,
-            Textual::More => Probe::More,
-            Textual::No => Probe::No,
-        },
+        Probe::Yes => read(octets).probe(),
         probe => probe,
     },
 };

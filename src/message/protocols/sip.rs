@@ -57,11 +57,16 @@ impl HeaderProtocol for Sip {
     const SYNTAX: &'static HeaderSyntax = &SYNTAX;
 }
 
+/// What stands behind the start line.
+fn header(m: &[u8]) -> &[u8] {
+    m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..)
+        .unwrap_or_default()
+}
+
 /// From, To and Call-ID, by their names in full or compact (RFC 3261, 7.3.3).
 fn parties(m: &[u8]) -> [Option<Cow<'_, [u8]>>; 3] {
-    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
-    let fields = fields.unwrap_or_default();
-    let [from, f, to, t, call, i] = first_values(fields, ["from", "f", "to", "t", "call-id", "i"]);
+    let [from, f, to, t, call, i] =
+        first_values(header(m), ["from", "f", "to", "t", "call-id", "i"]);
     [from.or(f), to.or(t), call.or(i)]
 }
 
@@ -77,17 +82,17 @@ fn address(field: &[u8]) -> &[u8] {
 
 /// The method of the request that a message is or answers (RFC 3261, 20.16).
 fn method_of_cseq(m: &[u8]) -> Option<Vec<u8>> {
-    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
-    let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
+    let [cseq] = first_values(header(m), ["cseq"]);
+    // A number, and the method.
     let cseq = cseq?;
-    let method = cseq.trim_ascii().rsplit(u8::is_ascii_whitespace).next()?;
-    Some(method.to_vec()).filter(|method| method.len() < cseq.trim_ascii().len())
+    let cseq = cseq.trim_ascii();
+    let method = cseq.rsplit(u8::is_ascii_whitespace).next()?;
+    (method.len() < cseq.len()).then(|| method.to_vec())
 }
 
 /// The call and the number and method of its request, which answers repeat (RFC 3261, 8.2.6.2).
 fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
-    let fields = m.get(memchr(b'\n', m).map_or(m.len(), |end| end + 1)..);
-    let [cseq] = first_values(fields.unwrap_or_default(), ["cseq"]);
+    let [cseq] = first_values(header(m), ["cseq"]);
     let [.., call] = parties(m);
     Some(transaction_number((call, cseq)))
 }

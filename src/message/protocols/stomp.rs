@@ -33,11 +33,7 @@ pub(super) static FORMAT: TextualFormat = TextualFormat {
             b"CONNECTED\r\n",
         ];
         match any(words.map(|word| begins_as(octets, word))) {
-            Probe::Yes => match read(octets) {
-                Textual::Message(..) => Probe::Yes,
-                Textual::More => Probe::More,
-                Textual::No => Probe::No,
-            },
+            Probe::Yes => read(octets).probe(),
             probe => probe,
         }
     },

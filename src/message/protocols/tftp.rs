@@ -76,18 +76,19 @@ const ERRORS: [&str; 9] = [
     "options refused",
 ];
 
+/// The text that begins there and ends with a zero; as much of it as is shown.
+fn text_at(m: &[u8], at: usize) -> &[u8] {
+    let text = m.get(at..).unwrap_or_default();
+    let text = text.split(|o| *o == 0).next().unwrap_or_default();
+    text.get(..SHOWN).unwrap_or(text)
+}
+
 /// The operation, with the name of the file or the number of the block.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     match octet(m, 1) {
         1 | 2 => {
             out.push_str(if octet(m, 1) == 1 { "read " } else { "write " });
-            let name = m
-                .get(2..)
-                .unwrap_or_default()
-                .split(|o| *o == 0)
-                .next()
-                .unwrap_or_default();
-            escape(name.get(..SHOWN).unwrap_or(name), out);
+            escape(text_at(m, 2), out);
         }
         kind => {
             named_number(
@@ -105,14 +106,13 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             }
             // What the sender says of it, or what its number stands for.
             if kind == 5 {
-                let text = m.get(4..).unwrap_or_default();
-                let text = text.split(|o| *o == 0).next().unwrap_or_default();
+                let text = text_at(m, 4);
                 let known = ERRORS
                     .get(octet(m, 3) as usize)
                     .filter(|_| octet(m, 2) == 0);
                 out.push_str(": ");
                 match known {
-                    _ if !text.is_empty() => escape(text.get(..SHOWN).unwrap_or(text), out),
+                    _ if !text.is_empty() => escape(text, out),
                     Some(name) => out.push_str(name),
                     None => out.push_str("not known"),
                 }

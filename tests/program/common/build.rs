@@ -1,6 +1,7 @@
 //! Makes captures in memory: Ethernet, IPv4, TCP, for cases that no program sends.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;
@@ -181,4 +182,55 @@ pub fn body(len: usize) -> Vec<u8> {
         .flat_map(|n: u32| format!("{n:07}\n").into_bytes())
         .take(len)
         .collect()
+}
+
+/// What both sides of a connection write, in turn.
+#[derive(Default)]
+pub struct Runs {
+    /// Of the client, or not, and octets.
+    pub all: Vec<(bool, Vec<u8>)>,
+    len: [usize; 2],
+}
+
+impl Runs {
+    /// Octets that a side writes next; where they stand in its stream.
+    pub fn write(&mut self, client: bool, octets: &[u8]) -> Range<usize> {
+        let len = &mut self.len[usize::from(client)];
+        let from = *len;
+        *len += octets.len();
+        match self.all.last_mut() {
+            Some((by, run)) if *by == client => run.extend(octets),
+            _ => self.all.push((client, octets.to_vec())),
+        }
+        from..from + octets.len()
+    }
+
+    /// The capture, without the segments that `lost` chooses, and what is missing of each side.
+    pub fn capture(&self, mut lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
+        let mut capture = Pcap::new();
+        let mut next = [9001, 1001];
+        let mut at = [0, 0];
+        let mut missing = [Vec::new(), Vec::new()];
+        capture.open(1000, 9000);
+        for (client, run) in &self.all {
+            let me = usize::from(*client);
+            for (n, part) in run.chunks(1400).enumerate() {
+                let last = (n + 1) * 1400 >= run.len();
+                let flags = ACK | if last { PSH } else { 0 };
+                if lost() {
+                    missing[me].push(at[me]..at[me] + part.len());
+                    capture.wait(1);
+                } else if *client {
+                    capture.client(next[1], next[0], flags, part);
+                } else {
+                    capture.server(next[0], next[1], flags, part);
+                }
+                at[me] += part.len();
+                next[me] = behind(next[me], part);
+            }
+        }
+        capture.client(next[1], next[0], FIN | ACK, b"");
+        capture.server(next[0], next[1] + 1, FIN | ACK, b"");
+        (capture.file, missing)
+    }
 }

@@ -302,6 +302,26 @@ pub fn processor_time(args: &[&str], input: &[u8]) -> f64 {
     all.unwrap_or_else(|| panic!("no times: {}", done.stderr))
 }
 
+/// The highest resident memory of a process so far, in KiB, while it runs.
+pub fn peak(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// Waits for the end of a program, which is well, and gives the highest resident memory of all its run, in KiB.
+#[track_caller]
+pub fn peak_to_the_end(child: &mut Child) -> u64 {
+    // Asked until it has ended: what a process had is gone with it.
+    let mut highest = 0;
+    while child.try_wait().expect("wait").is_none() {
+        highest = highest.max(peak(child).unwrap_or(0));
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(wait(child, "inet-asm").success());
+    highest
+}
+
 /// Waits for the end of a program, up to the deadline.
 pub fn wait(child: &mut Child, name: &str) -> ExitStatus {
     let begin = Instant::now();

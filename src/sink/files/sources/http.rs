@@ -264,11 +264,12 @@ impl FileSource for Http {
         } else {
             connection.answered(start.answers)
         };
-        // A response without a body, from the middle, leaves the connection's own octets too.
-        connection.count(at.cx);
         let head = start.head.len() as u64;
         let mut framing = match start.extent {
-            Extent::Known(len) if len <= head => return,
+            Extent::Known(len) if len <= head => {
+                connection.count(at.cx);
+                return;
+            }
             Extent::Known(len) => BodyFraming::Length(len - head),
             Extent::Open => BodyFraming::Chunked(ChunkedState::begin()),
             Extent::ToClose => BodyFraming::ToClose,
