@@ -6,6 +6,7 @@ use crate::base::counters::Counters;
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, Packet, PacketInfo};
 use crate::base::place::Fragment;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::Budget;
 use crate::base::stream::FlowState;
 use crate::base::time::{CaptureClock, Timestamp};
@@ -21,7 +22,6 @@ use crate::transport::sctp::stats::LinkStats;
 use crate::transport::tcp::{Segment, Tcp};
 use crate::transport::udp::Udp;
 use etherparse::IpNumber;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// All that waits in any stage: plain data, which can be written out and read back.

@@ -3,7 +3,7 @@
 //! A ones' complement sum does not care in which order and in which width its words are added, only whether a piece
 //! begins at an even or an odd octet; joined at an odd place, a partial sum has its two octets swapped.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A ones' complement sum of octets, and whether their number is odd.

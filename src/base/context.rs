@@ -6,10 +6,10 @@ use crate::base::fragment::FragmentEvent;
 use crate::base::limits::Limits;
 use crate::base::packet::{LinkType, PacketInfo};
 use crate::base::place::{self, Fragment, OctetOffset, RecordSpan};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Budget, DigestKey, SampleKey};
 use crate::base::time::Instant;
 use crate::base::trace::{Event, EventKind, Trace};
-use serde::{Deserialize, Serialize};
 
 /// Shared by all stages of one engine; plain data.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +32,7 @@ pub struct Context {
     /// Tells payloads apart whose octets are not kept.
     pub(crate) sample: SampleKey,
     /// Tells apart what outputs do not keep, by all octets of it.
+    #[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
     pub(crate) digest: DigestKey,
     /// What the datagram was made of that the packet being processed completed. What came in one packet leaves it as it
     /// is: only an [`OctetOffset::Reassembled`] looks into it.

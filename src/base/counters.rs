@@ -4,7 +4,7 @@
 //! they add up. A dropped packet is counted by its [`Discard`], whose variant is its counter.
 
 use crate::base::protocol::Name;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 macro_rules! counters {
     ($( #[doc = $about:literal] $section:ident: $Section:ident { $( $name:ident: $text:literal, )* } )*) => {

@@ -1,7 +1,7 @@
 //! Flows: who talks to whom.
 
 use crate::base::packet::{Channel, LinkHeader};
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,6 +1,6 @@
 //! Limits, waiting times and choices of processing.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What a layer does about its checksums.

@@ -1,6 +1,6 @@
 //! What a message is, whatever its protocol.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// What a message is to its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub mod periods;
 pub mod place;
 pub mod protocol;
 pub mod serial;
+pub mod state;
 pub mod storage;
 pub mod stream;
 pub mod time;

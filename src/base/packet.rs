@@ -2,7 +2,7 @@
 
 use super::limits::Channels;
 use super::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// What the octets of a packet begin with: a LINKTYPE_ value (draft-ietf-opsawg-pcaplinktype).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Where octets stand in the input.
 
 use super::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Octets of one packet record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

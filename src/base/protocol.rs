@@ -1,6 +1,5 @@
 //! Names of protocols: Wireshark's, which are part of the program, and those that the user gives to rows of their own.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
 use std::sync::Mutex;
 
@@ -60,15 +59,21 @@ impl fmt::Debug for Name {
     }
 }
 
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.0)
-    }
-}
+#[cfg(feature = "state")]
+mod written_out {
+    use super::Name;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::new(&text).ok_or_else(|| D::Error::custom("no name of a protocol"))
+    impl Serialize for Name {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            s.serialize_str(self.0)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Name {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(d)?;
+            Self::new(&text).ok_or_else(|| D::Error::custom("no name of a protocol"))
+        }
     }
 }

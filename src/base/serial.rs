@@ -1,6 +1,6 @@
 //! Serial numbers: counters of fixed width that wrap (RFC 1982).
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 macro_rules! serial {
     ($(#[$doc:meta])* $Name:ident, $U:ty, $I:ty) => {

@@ -4,7 +4,7 @@ use super::checksum::Sum;
 use super::place::OctetOffset;
 use super::serial::SeqNumber;
 use super::time::Timestamp;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use crate::base::state::{Deserialize, DeserializeOwned, Serialize};
 use std::fmt::Debug;
 
 /// State that a stage keeps with each flow: plain data, so that all that waits can be written out and read back.

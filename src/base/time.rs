@@ -4,7 +4,7 @@
 //! [`Instant`] is the age clock that time-outs follow: it never goes back, and a jump of the capture's time does not
 //! age anything.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;

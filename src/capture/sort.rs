@@ -1,9 +1,9 @@
 //! The sorting queue: packets of several receive queues or merged taps, put in timestamp order ahead of processing.
 
 use crate::base::packet::{LinkType, Packet};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::Budget;
 use crate::base::time::{CaptureClock, Instant, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;

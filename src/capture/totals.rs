@@ -2,8 +2,8 @@
 
 use crate::base::counters::InputCounters;
 use crate::base::packet::{CaptureBlock, Interface};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What goes on over all inputs of a run; plain data.

@@ -8,10 +8,10 @@ use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::limits::{Limits, Tunnel};
 use crate::base::packet::{Channel, LinkHeader};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::AgedTable;
 use crate::link::{Frame, NextHeader, PseudoHeader};
 use etherparse::IpNumber;
-use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Tunnels inside of each other that are opened at most.

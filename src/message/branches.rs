@@ -11,8 +11,8 @@
 //!
 //! What is nearly certain of the whole is believed.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
-use serde::{Deserialize, Serialize};
 
 /// A length of which nothing is known is one of about so many as long as itself.
 const LENGTHS: f64 = 10.0;

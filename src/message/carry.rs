@@ -8,11 +8,11 @@ use super::rules::Rules;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
 /// One stream that a connection carries, and what the sink keeps with it.
@@ -37,7 +37,7 @@ struct CarriedSide {
 
 /// All streams that a connection carries.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "T: Serialize + DeserializeOwned")]
+#[serde(bound = "T: Serialize + serde::de::DeserializeOwned")]
 pub(super) struct CarriedStreams<T> {
     carrier: AnyCarrier,
     protocol: Name,

@@ -18,9 +18,9 @@ use super::framing::{Begin, Following, Found, MessageBody, Position};
 use super::held_part::HeldPart;
 use super::length_format::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use memchr::memmem::Finder;
-use serde::{Deserialize, Serialize};
 
 /// A chain that chance makes more often than this is not believed. Losses come by the thousand, and a false message that
 /// claims to be whole is worse than a true one that is not found.

@@ -1,7 +1,7 @@
 //! The line with the size of a chunk (RFC 9112, 7.1), read octet by octet by both who need it: framing, which asks where the
 //! body ends, and the files, which need its content. If they read it differently, a file would be wrong and be called whole.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// A chunk's line, extensions included, that is longer than this is none. As much as servers take of a header line.
 const LINE: u32 = 16 << 10;

@@ -4,7 +4,7 @@ use super::framing::{Begin, Following, Found, Framer, MessageBody, Position};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::protocol::NO_PROTOCOL;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// What stands at octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@
 use super::framing::Found;
 use super::held_part::{ChunkOrigin, HeldPart, part_at};
 use crate::base::limits::Limits;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::Chunk;
 use crate::base::time::Instant;
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Pieces of segments that are held apart, at most. Behind that the octets of a run are one piece, and where each ends a run

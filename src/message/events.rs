@@ -6,13 +6,13 @@ use crate::base::counters::Discard;
 use crate::base::fragment::FragmentEvent;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::Packet;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap};
 use crate::base::time::{Instant, Timestamp};
 use crate::ip::Datagram;
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, DuplicateChunk, UserMessage};
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 
 /// A message begins.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,7 @@ use crate::base::flow::{Direction, Transport};
 use crate::base::limits::Limits;
 use crate::base::message::{Extent, Kind};
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::Budget;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap, Side};
 use crate::base::time::{Instant, Timestamp};
@@ -31,7 +32,6 @@ use crate::transport::sctp::{
     AssociationContext, ChunkGap, DuplicateChunk, UserMessage, UserMessageSink,
 };
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cell::Cell;
 
 /// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
@@ -248,7 +248,7 @@ impl Default for MessageStream {
 
 /// What the extractor keeps with each connection, and what the sink behind it does.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(bound = "T: Serialize + DeserializeOwned")]
+#[serde(bound = "T: Serialize + serde::de::DeserializeOwned")]
 pub struct Conversation<T> {
     streams: [MessageStream; 2],
     begun: [bool; 2],

@@ -1,7 +1,7 @@
 //! What of a message is listed by name, in the JSON and in tables: `http.method`, `dns.question`.
 
 use crate::base::protocol::Name;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::head::head_end;
 use super::length::{self, Classified, LengthFormat, Scan};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
-use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
 /// A start line longer than this is none: servers refuse them too (8 KiB is usual).

@@ -1,9 +1,9 @@
 //! Where octets came from: the segments that brought them, where their sender began to write, and where runs end in them.
 //! Plain data.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::Chunk;
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// Where octets that are held came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,8 @@
 //! Entries are kept as long as their sizes allow. Where a size is not known, or a change of the table's size was lost, one may be
 //! kept too long: a sound encoder never refers to it.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Octets of the table before anybody says another number (RFC 9113, 6.5.2).

@@ -6,10 +6,10 @@
 //! An octet that comes out the same twice comes from what is known, over however many copies; one that differs is not known. Nothing
 //! is guessed, and once as much as a window holds is known again, once is enough.
 
+use crate::base::state::{Deserialize, Serialize};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
-use serde::{Deserialize, Serialize};
 
 /// Octets that a message may refer back to (RFC 1951, 3.2.5).
 const WINDOW: usize = 32 << 10;

@@ -11,8 +11,8 @@ use super::framing::{
 };
 pub(super) use super::length_format::{CHAIN, Classified, LengthFormat, Scan, Told, window};
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memmem::{self, Finder};
-use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
 /// Octets that wait in vain for the end of a chain, at most: room for three messages of a common size, and little enough to

@@ -7,9 +7,9 @@ use super::framing::{
 };
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 

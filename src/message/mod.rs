@@ -72,10 +72,10 @@ pub use lines::literal;
 pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
-    by_number, datagram_protocol, fields, fields_into, file_use, in_order, kind, known_aliases,
-    known_name, listed_fields, listing_protocols, named_ends, protocols, result_is_last,
-    server_begins, summary, transaction, uses_files, uses_port, words_ahead,
+    by_number, datagram_protocol, escaped_summary, fields, fields_into, file_use, in_order, kind,
+    known_aliases, known_name, listed_fields, listing_protocols, named_ends, protocols,
+    result_is_last, server_begins, summary, transaction, uses_files, uses_port, words_ahead,
 };
 pub use row::{FileUse, NamedEnds};
-pub use text::{dotted, escape, is_hidden, is_text, unescaped};
+pub use text::{dotted, escape, is_hidden, is_text, show, shown, unescaped};
 pub use whole::{WholeMessage, WholeMessages};

@@ -4,7 +4,7 @@ use super::fields::MessageFields;
 use super::in_order::InOrder;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Appends one line on a message to the text; false, and nothing appended, where nothing is known of it. The octets are

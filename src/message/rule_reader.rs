@@ -2,7 +2,7 @@
 
 use crate::base::flow::Transport;
 use crate::base::protocol::{LONGEST, Name};
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// A magic, or what ends a message, has so many octets at most: no protocol has more, and each is held in every framer.
 const OCTETS: usize = 64;

@@ -7,7 +7,7 @@ use super::rule_reader::{Mistake, PortRange, RuleReader};
 use super::user_framer::UserRow;
 use crate::base::flow::Transport;
 use crate::base::protocol::{NO_PROTOCOL, Name};
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// The user's rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -89,6 +89,29 @@ pub fn escape(octets: &[u8], out: &mut String) {
     }
 }
 
+/// What [`escape`] has made, for people: a backslash stands once, as it was sent. What was a control character can no longer be told
+/// from a backslash with a letter behind it, so this is not read again.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\\\") {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, behind)) = rest.split_once("\\") {
+        out.extend([plain, "\\"]);
+        rest = behind.strip_prefix('\\').unwrap_or(behind);
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+/// Appends octets as text for people: as [`escape`] has it, and [`shown`].
+pub fn show(octets: &[u8], out: &mut String) {
+    let mut text = String::new();
+    escape(octets, &mut text);
+    out.push_str(&shown(&text));
+}
+
 /// The octets that [`escape`] has made such text of.
 pub fn unescaped(text: &str) -> Cow<'_, [u8]> {
     if !text.contains('\\') {
@@ -212,6 +235,9 @@ mod tests {
             escape(octets, &mut text);
             assert_eq!(&*unescaped(&text), octets, "{text}");
         }
+        // People see a backslash once, also ahead of what was escaped.
+        assert_eq!(shown("\\\\srv\\\\new\\x1b\\\\\\n"), "\\srv\\new\\x1b\\\\n");
+        assert_eq!(shown("a\\n"), "a\\n");
         // What was cut in the middle of it stays as it is.
         assert_eq!(&*unescaped("a\\x4"), b"a\\x4");
         assert_eq!(&*unescaped("a\\u{20"), b"a\\u{20");

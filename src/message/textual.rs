@@ -5,8 +5,8 @@ use super::framing::{
 };
 use super::length::octet;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
 /// A line, or what else tells how far a message reaches, longer than this is none: NATS takes 4 KiB, IRC 8 KiB and 512 octets of it.

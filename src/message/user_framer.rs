@@ -8,8 +8,8 @@ use crate::base::counters::SECTIONS;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memmem;
-use serde::{Deserialize, Serialize};
 
 /// Octets that wait for the end of a chain of headers: as many as those of the table may.
 const HOLD: usize = 256 << 10;

@@ -5,13 +5,13 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Missing ranges of one message that are listed; there may be more.

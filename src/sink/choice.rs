@@ -3,7 +3,7 @@
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use crate::base::time::Timestamp;
-use crate::message::{summary, unescaped};
+use crate::message::{escaped_summary, unescaped};
 use regex::bytes::Regex;
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl MessageChoice {
             head,
             ..
         } = *asked;
-        summary(protocol, transport, kind, head, &mut words);
+        escaped_summary(protocol, transport, kind, head, &mut words);
         if let Some(file) = asked.file {
             words.extend([FILE, file]);
         }

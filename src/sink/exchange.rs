@@ -4,10 +4,10 @@ use super::pairing::{Copied, is_interim};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::time::Timestamp;
 use crate::message::{answered_alone, answered_elsewhere, transaction};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! opened by its name.
 
 use crate::base::context::Context;
+use crate::base::state::{Deserialize, Serialize};
 use crate::message::{FileUse, MessageStart, escape, file_use};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Files of a connection that are remembered; for one more the oldest is forgotten. Clients have some dozens open at once.

@@ -20,6 +20,7 @@ use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::PacketInfo;
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, Side};
 use crate::base::time::{Instant, Timestamp};
@@ -28,7 +29,6 @@ use crate::message::{
     transaction,
 };
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Messages of a direction that are held; for one more all are let go. As many requests as may wait for their answers.

@@ -22,6 +22,7 @@ use crate::base::counters::Counters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
 use crate::message::events::DatagramMessage;
@@ -29,7 +30,6 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, k
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::UserMessage;
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;

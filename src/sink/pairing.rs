@@ -10,6 +10,7 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::{Extent, Kind};
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::DigestKey;
 use crate::base::stream::Side;
 use crate::base::time::Timestamp;
@@ -18,7 +19,6 @@ use crate::message::{
     FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
     uses_files,
 };
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::hash::Hasher as _;
 use std::time::Duration;

@@ -5,10 +5,10 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::place::OctetOffset;
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::Close;
 use crate::base::time::Timestamp;
 use crate::ip::Datagram;
-use serde::{Deserialize, Serialize};
 
 /// Octets of the UDP header.
 pub(super) const HEADER_LEN: usize = 8;

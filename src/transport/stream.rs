@@ -2,10 +2,10 @@
 
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
+use crate::base::state::{DeserializeOwned, Serialize};
 use crate::base::stream::{Chunk, Close, Duplicate, FlowState, Gap, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::transport::datagram::EndedFlow;
-use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
 impl<T: Default + Debug + Serialize + DeserializeOwned> FlowState for T {}

@@ -1,8 +1,8 @@
 //! A bounded table of flows: found by full key, ordered by last use.
 
 use crate::base::flow::{FlowKey, ShortKey};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Budget, SlotIndex};
-use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 
 /// Slots that are allocated at once: a table grows by these, so that nothing is moved when it grows.

@@ -2,8 +2,6 @@
 
 use super::SlotIndex;
 use foldhash::fast::RandomState;
-use serde::de::{Deserialize, Deserializer};
-use serde::ser::{Serialize, Serializer};
 use std::hash::{BuildHasher, Hash};
 use std::mem::size_of;
 
@@ -351,50 +349,56 @@ impl<K: Hash + Eq, V> AgedTable<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Serialize, V: Serialize> Serialize for AgedTable<K, V> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeSeq;
-        let mut seq = s.serialize_seq(Some(self.len()))?;
-        for entry in self.iter() {
-            seq.serialize_element(&entry)?;
+#[cfg(feature = "state")]
+mod written_out {
+    use super::AgedTable;
+    use serde::de::{self, Deserialize, Deserializer, SeqAccess};
+    use serde::ser::{Serialize, SerializeSeq, Serializer};
+    use std::fmt;
+    use std::hash::Hash;
+    use std::marker::PhantomData;
+
+    impl<K: Hash + Eq + Serialize, V: Serialize> Serialize for AgedTable<K, V> {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            let mut seq = s.serialize_seq(Some(self.len()))?;
+            for entry in self.iter() {
+                seq.serialize_element(&entry)?;
+            }
+            seq.end()
         }
-        seq.end()
     }
-}
 
-impl<'de, K, V> Deserialize<'de> for AgedTable<K, V>
-where
-    K: Hash + Eq + Deserialize<'de>,
-    V: Deserialize<'de>,
-{
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor<K, V>(std::marker::PhantomData<(K, V)>);
-        impl<'de, K, V> serde::de::Visitor<'de> for Visitor<K, V>
-        where
-            K: Hash + Eq + Deserialize<'de>,
-            V: Deserialize<'de>,
-        {
-            type Value = AgedTable<K, V>;
+    impl<'de, K, V> Deserialize<'de> for AgedTable<K, V>
+    where
+        K: Hash + Eq + Deserialize<'de>,
+        V: Deserialize<'de>,
+    {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            struct Visitor<K, V>(PhantomData<(K, V)>);
+            impl<'de, K, V> de::Visitor<'de> for Visitor<K, V>
+            where
+                K: Hash + Eq + Deserialize<'de>,
+                V: Deserialize<'de>,
+            {
+                type Value = AgedTable<K, V>;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of keys with values")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut table = AgedTable::new();
-                while let Some((k, v)) = seq.next_element()? {
-                    // A saved state may be damaged: a key that stands twice would break the list.
-                    if table.find(&k).is_none() {
-                        table.insert(k, v);
-                    }
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list of keys with values")
                 }
-                Ok(table)
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                    let mut table = AgedTable::new();
+                    while let Some((k, v)) = seq.next_element()? {
+                        // A saved state may be damaged: a key that stands twice would break the list.
+                        if table.find(&k).is_none() {
+                            table.insert(k, v);
+                        }
+                    }
+                    Ok(table)
+                }
             }
+            d.deserialize_seq(Visitor(PhantomData))
         }
-        d.deserialize_seq(Visitor(std::marker::PhantomData))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is allocated for things that wait, held against one limit for the whole program.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Octets that an allocation of so many takes: the allocator adds 8 and rounds up to 16 (glibc's; others take about as
 /// much). With many small allocations that is a tenth of all memory.

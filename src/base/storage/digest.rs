@@ -1,7 +1,7 @@
 //! Digests that stand for octets.
 
+use crate::base::state::{Deserialize, Serialize};
 use highway::{HighwayHasher, Key};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 

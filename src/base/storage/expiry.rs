@@ -1,7 +1,7 @@
 //! Which entry of a table is due first.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Instant;
-use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem::size_of;

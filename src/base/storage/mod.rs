@@ -5,7 +5,10 @@ pub mod budget;
 pub mod digest;
 pub mod expiry;
 mod index;
+#[cfg(feature = "state")]
 mod packed;
+#[cfg(not(feature = "state"))]
+mod plain;
 
 pub use aged::{AgedPlace, AgedTable};
 pub use budget::{Budget, allocated, tree};
@@ -13,4 +16,7 @@ pub use digest::DigestKey;
 pub(crate) use digest::SampleKey;
 pub use expiry::Deadlines;
 pub(crate) use index::SlotIndex;
+#[cfg(feature = "state")]
 pub(crate) use packed::{Packer, unpack};
+#[cfg(not(feature = "state"))]
+pub(crate) use plain::{Packer, unpack};

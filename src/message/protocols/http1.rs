@@ -21,9 +21,9 @@ use super::super::length::response_if;
 use super::super::row::{NamedEnds, ProtocolRow, UserMessageRow};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem, memrchr};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 

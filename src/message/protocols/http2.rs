@@ -15,7 +15,7 @@ use super::super::text::named_number;
 use super::http1_words;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What a client begins with (RFC 9113, 3.4).

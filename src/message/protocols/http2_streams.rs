@@ -15,8 +15,8 @@ use super::http2::{
 };
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 

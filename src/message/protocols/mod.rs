@@ -15,13 +15,14 @@ use super::in_order::{ByNumber, InOrder};
 use super::length::LengthFramer;
 use super::lines::LineFramer;
 use super::row::{BundledLength, DatagramRow, FileUse, NamedEnds, Ppid, ProtocolRow, near};
-use super::text::first_line;
+use super::text::{first_line, shown};
 use super::textual::TextualFramer;
 use super::user_framer::UserFramer;
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::NO_PROTOCOL;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
@@ -81,6 +82,7 @@ mod ranap;
 mod resp;
 mod rtsp;
 mod s1ap;
+mod s7_words;
 mod sbcap;
 mod sip;
 mod smtp;
@@ -622,9 +624,25 @@ pub(super) fn bundled_length(protocol: &str) -> Option<BundledLength> {
     BY_NAME.get(protocol)?.bundled
 }
 
-/// Appends the summary of a message to `out`: its start line, its query, or its first octets. `head` is as in
+/// Appends the summary of a message to `out`, for people: its start line, its query, or its first octets. `head` is as in
 /// [`MessageStart`](super::MessageStart).
-pub fn summary(protocol: &str, transport: Transport, _: Kind, head: &[u8], out: &mut String) {
+pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], out: &mut String) {
+    let ahead = out.len();
+    escaped_summary(protocol, transport, kind, head, out);
+    if let Cow::Owned(text) = shown(&out[ahead..]) {
+        out.truncate(ahead);
+        out.push_str(&text);
+    }
+}
+
+/// The same so that it can be read again ([`unescaped`](super::unescaped)).
+pub fn escaped_summary(
+    protocol: &str,
+    transport: Transport,
+    _: Kind,
+    head: &[u8],
+    out: &mut String,
+) {
     let of_row = BY_NAME.get(protocol).and_then(|row| match transport {
         Transport::Sctp => row.user_message_summary,
         Transport::Tcp | Transport::Udp => row.summary,

@@ -11,8 +11,8 @@ use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::ORIGIN;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 const PORT: u16 = 5432;

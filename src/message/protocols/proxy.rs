@@ -9,8 +9,8 @@ use super::super::row::{NamedEnds, ProtocolRow};
 use super::super::text::escape;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// The longest line of version 1, with its end: the specification counts it (2.1).

@@ -14,9 +14,9 @@ use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, is_text};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use memchr::{memchr, memmem};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 

@@ -10,8 +10,8 @@ use super::super::row::{NamedEnds, ProtocolRow};
 use super::super::text::escape;
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

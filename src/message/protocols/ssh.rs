@@ -10,7 +10,7 @@ use super::super::text::{escape, named_number};
 use super::super::textual::{begins_as, is_shown, line};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {

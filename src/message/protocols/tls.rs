@@ -9,7 +9,7 @@ use super::super::row::ProtocolRow;
 use super::super::text::{escape, named_number};
 use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;

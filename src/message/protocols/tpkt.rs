@@ -4,6 +4,7 @@ use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, number, octet};
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
+use super::s7_words;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
@@ -99,9 +100,8 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         if out.len() == words + 1 {
             out.truncate(words);
         }
-        let error = number(m, 5 + usize::from(octet(m, 4)) + 10, 2);
-        if matches!(s7.kind, 2 | 3) && error != 0 {
-            let _ = write!(out, ", error 0x{error:04x}");
+        if let Some(error) = s7.error().filter(|error| *error != 0) {
+            s7_words::error(error, out);
         }
         return true;
     }
@@ -128,6 +128,8 @@ struct S7<'a> {
     kind: u8,
     /// What a response repeats of its request.
     reference: u64,
+    /// What stands behind the lengths of an answer: class and code of an error.
+    header_error: u64,
     parameters: &'a [u8],
     data: &'a [u8],
 }
@@ -164,6 +166,7 @@ impl<'a> S7<'a> {
         Some(Self {
             kind,
             reference: number(m, at + 4, 2),
+            header_error: number(m, at + 10, 2),
             parameters,
             data: &rest[..data.min(rest.len())],
         })
@@ -173,6 +176,18 @@ impl<'a> S7<'a> {
     fn user_data(&self) -> Option<u8> {
         let known = self.parameters.starts_with(&[0, 1, 0x12]) && self.parameters.len() > 6;
         known.then(|| octet(self.parameters, 5) >> 4)
+    }
+
+    /// What went wrong, 0 where nothing did; None where the message does not say it.
+    fn error(&self) -> Option<u64> {
+        match self.kind {
+            2 | 3 => Some(self.header_error),
+            // Of user data the long form of an answer.
+            7 if self.parameters.len() >= 12 && self.user_data() == Some(8) => {
+                Some(number(self.parameters, 10, 2))
+            }
+            _ => None,
+        }
     }
 
     fn kind(&self) -> Kind {
@@ -214,6 +229,11 @@ impl<'a> S7<'a> {
         ];
         if let Some(function) = self.parameters.first() {
             named_number(&names, (*function).into(), out);
+            match (self.kind, function) {
+                (1, 0x1a..=0x1d) => s7_words::loaded_block(self.parameters, out),
+                (1, 0x28) => s7_words::program_service(self.parameters, out),
+                _ => {}
+            }
         }
     }
 
@@ -232,10 +252,33 @@ impl<'a> S7<'a> {
         let (kind_and_group, function) = (octet(parameters, 5), octet(parameters, 6));
         let group = kind_and_group & 0xf;
         let names: &[(u64, &str)] = match group {
+            1 => &[
+                (1, "block status"),
+                (2, "variable status"),
+                (3, "interrupt stack"),
+                (4, "block stack"),
+                (5, "local data stack"),
+                (7, "force selection"),
+                (8, "modify variable"),
+                (9, "force"),
+                (0x0a, "breakpoint"),
+                (0x0b, "exit HOLD"),
+                (0x0c, "memory reset"),
+                (0x0d, "disable job"),
+                (0x0e, "enable job"),
+                (0x0f, "delete job"),
+                (0x10, "read job list"),
+                (0x11, "read job"),
+                (0x12, "replace job"),
+                (0x13, "block status"),
+                (0x16, "flash LED"),
+            ],
             2 => &[
                 (1, "cyclic data"),
                 (4, "end of cyclic data"),
-                (5, "cyclic data by DB"),
+                (5, "change-driven data"),
+                (7, "modify change-driven data"),
+                (8, "read record"),
             ],
             3 => &[
                 (1, "list blocks"),
@@ -246,10 +289,19 @@ impl<'a> S7<'a> {
                 (1, "read SZL"),
                 (2, "message service"),
                 (3, "diagnostic message"),
-                (5, "alarm indication"),
-                (6, "alarm initiate"),
-                (0x0b, "alarm acknowledge"),
-                (0x13, "alarm query"),
+                (5, "ALARM_8"),
+                (6, "NOTIFY"),
+                (7, "lock ALARM_8"),
+                (8, "unlock ALARM_8"),
+                (9, "SCAN"),
+                (0x0b, "acknowledge alarm"),
+                (0x0c, "alarm acknowledged"),
+                (0x0d, "alarm locked"),
+                (0x0e, "alarm unlocked"),
+                (0x11, "ALARM_SQ"),
+                (0x12, "ALARM_S"),
+                (0x13, "query alarms"),
+                (0x16, "NOTIFY_8"),
             ],
             5 => &[(1, "password"), (2, "end of session")],
             7 => &[
@@ -257,6 +309,15 @@ impl<'a> S7<'a> {
                 (2, "set clock"),
                 (3, "read clock"),
                 (4, "set clock"),
+            ],
+            0x0f => &[
+                (1, "NC request download"),
+                (2, "NC download block"),
+                (3, "NC continue download"),
+                (4, "NC download ended"),
+                (6, "NC start upload"),
+                (7, "NC upload"),
+                (8, "NC continue upload"),
             ],
             _ => &[],
         };
@@ -270,6 +331,9 @@ impl<'a> S7<'a> {
             None => {
                 let _ = write!(out, " function {group}:{function}");
             }
+        }
+        if group == 3 && way == 4 {
+            s7_words::asked_block(self.data, out);
         }
         // Ahead of the list stand a return code, a kind and a length, of four octets together.
         if (group, function) == (4, 1) && octet(self.data, 0) == 0xff && self.data.len() >= 8 {
@@ -323,8 +387,7 @@ fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
         to.text("s7", s7.kind_name().as_bytes());
         to.write("function", |out| s7.function(out));
         to.number("reference", s7.reference);
-        if s7.kind == 2 || s7.kind == 3 {
-            let error = number(m, 5 + usize::from(octet(m, 4)) + 10, 2);
+        if let Some(error) = s7.error() {
             to.number("error", error);
         }
     }
@@ -400,14 +463,108 @@ mod tests {
                 "S7 userdata response read clock",
             ),
             (
-                b"\x03\0\0\x1d\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x08\0\x04\0\x01\x12\x04\x11\x4f\x07\0\0\0\0\0",
-                "S7 userdata request function 15:7",
+                b"\x03\0\0\x1d\x02\xf0\x80\x32\x07\0\0\x0a\0\0\x08\0\x04\0\x01\x12\x04\x11\x4f\x09\0\0\0\0\0",
+                "S7 userdata request function 15:9",
             ),
             (b"\x03\0\0\x0b\x06\xe0\0\0\0\x01\0", "connection request"),
             (b"\x03\0\0\x0c\x08\x02\x16\x32\x05\x04\x03\x88", "Q.931 setup"),
             (b"\x03\0\0\x09\x08\x02\x96\x32\x5a", "Q.931 release complete"),
         ] {
             assert_eq!(said(summary, Transport::Tcp, octets), expected);
+        }
+    }
+
+    #[test]
+    fn s7_says_which_block_and_what_is_wrong() {
+        let job = |parameters: &[u8]| {
+            let len = u8::try_from(parameters.len()).unwrap();
+            let mut m = vec![3, 0, 0, 17 + len, 2, 0xf0, 0x80];
+            m.extend([0x32, 1, 0, 0, 0, 9, 0, len, 0, 0]);
+            m.extend(parameters);
+            m
+        };
+        let user = |parameters: &[u8], data: &[u8]| {
+            let lens = [parameters, data].map(|part| u8::try_from(part.len()).unwrap());
+            let mut m = vec![3, 0, 0, 17 + lens[0] + lens[1], 2, 0xf0, 0x80];
+            m.extend([0x32, 7, 0, 0, 0, 9, 0, lens[0], 0, lens[1]]);
+            m.extend(parameters);
+            m.extend(data);
+            m
+        };
+        let ask = |group: u8, function: u8, data: &[u8]| {
+            user(&[0, 1, 0x12, 4, 0x11, 0x40 | group, function, 0], data)
+        };
+        let answer = |group: u8, function: u8, error: [u8; 2]| {
+            let [class, code] = error;
+            let head = [
+                0,
+                1,
+                0x12,
+                8,
+                0x12,
+                0x80 | group,
+                function,
+                3,
+                0,
+                0,
+                class,
+                code,
+            ];
+            user(&head, b"\x0a\0\0\0")
+        };
+        for (octets, expected) in [
+            (
+                job(b"\x1d\0\0\0\0\0\0\0\x09_0B00000A"),
+                "S7 job start upload SDB0",
+            ),
+            (
+                job(b"\x1a\0\0\0\0\0\0\0\x09_0A00017P\x0d1000100000064"),
+                "S7 job request download DB17",
+            ),
+            // No block: nothing is made up.
+            (
+                job(b"\x1d\0\0\0\0\0\0\0\x09_0X00000A"),
+                "S7 job start upload",
+            ),
+            (job(b"\x1d\0\0\0\0\0\0\0\x20_0B"), "S7 job start upload"),
+            (
+                job(b"\x28\0\0\0\0\0\0\xfd\0\x02EP\x05_MODU"),
+                "S7 job PI service _MODU(\"EP\")",
+            ),
+            (
+                job(b"\x28\0\0\0\0\0\0\xfd\0\0\x05_GARB"),
+                "S7 job PI service _GARB()",
+            ),
+            (
+                job(b"\x28\0\0\0\0\0\0\xfd\0\x12\x02\x000A00017P0800001P\x05_INSE"),
+                "S7 job PI service _INSE(DB17, OB1)",
+            ),
+            (job(b"\x28\0\0\0\0\0\0\xfd\0\x12"), "S7 job PI service"),
+            (
+                ask(3, 3, b"\xff\x09\0\x080800000A"),
+                "S7 userdata request block info OB0",
+            ),
+            (
+                ask(3, 2, b"\xff\x09\0\x020A"),
+                "S7 userdata request list blocks of a type DB",
+            ),
+            (ask(1, 2, b""), "S7 userdata request variable status"),
+            (ask(4, 0x13, b""), "S7 userdata request query alarms"),
+            (
+                answer(3, 3, [0xd2, 9]),
+                "S7 userdata response block info, error 0xd209: block not found",
+            ),
+            (answer(7, 2, [0, 0]), "S7 userdata response set clock"),
+            (
+                b"\x03\0\0\x13\x02\xf0\x80\x32\x02\0\0\0\x15\0\0\0\0\x87\x03".to_vec(),
+                "S7 ack, error 0x8703: access refused",
+            ),
+            (
+                b"\x03\0\0\x13\x02\xf0\x80\x32\x02\0\0\0\x15\0\0\0\0\xff\xff".to_vec(),
+                "S7 ack, error 0xffff",
+            ),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, &octets), expected);
         }
     }
 

@@ -12,8 +12,8 @@ use super::super::text::{escape, named_number};
 use crate::base::flow::{Direction, Transport};
 #[cfg(test)]
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What the Upgrade field of HTTP calls it, in any case (RFC 6455, 4.2.1).

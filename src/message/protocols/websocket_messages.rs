@@ -14,7 +14,7 @@ use super::super::length::octet;
 use super::websocket::{Agreed, FIN, Frames, RSV1, RSV2, header_of, payload_at};
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Octets of a header: flags, length, eight octets more of it, mask.
 const HEADER: usize = 14;

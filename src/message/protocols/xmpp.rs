@@ -9,8 +9,8 @@ use super::super::text::escape;
 use super::super::textual::{any, begins_as};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use memchr::{memchr, memmem};
-use serde::{Deserialize, Serialize};
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {

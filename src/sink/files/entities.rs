@@ -5,9 +5,9 @@ use super::received::{ReceivedRange, WholeRanges};
 use super::store::Store;
 use super::transfer::{FileInfo, Transfer, kept};
 use crate::base::context::Context;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedTable, allocated};
 use crate::base::time::Instant;
-use serde::{Deserialize, Serialize};
 
 /// Entities that are put together at once; beyond that many, the one that was not used for longest is ended. They are searched one
 /// after the other for each partial response, so a few hundred are cheap, and players of video use a handful.

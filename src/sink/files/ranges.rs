@@ -1,7 +1,7 @@
 //! Which octets of a file are there.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
-use serde::{Deserialize, Serialize};
 
 /// Most parts that one file may have; octets that would make one more are left out. Each takes 16 octets of memory, so a file that
 /// comes as single octets with holes between costs 4 MiB at most.

@@ -2,8 +2,8 @@
 
 use super::transfer::FileInfo;
 use crate::base::flow::Transport;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// Ranges of one entity that become files of their own where it stays incomplete. A hostile server could otherwise make a file of

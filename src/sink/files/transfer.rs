@@ -4,9 +4,9 @@ use super::ranges::Ranges;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// Places at which an unknown number of octets is missing, that are remembered of one file. The list shows them; one is enough for

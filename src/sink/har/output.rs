@@ -6,7 +6,6 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
 use crate::base::packet::{Interface, LinkType};
-use crate::base::protocol::Name;
 use crate::base::stream::Close;
 use crate::message::{HttpStart, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::sink::exchange::{TOLD, Unmatched, WaitingRequest};
@@ -166,7 +165,6 @@ impl MessageSink for Har {
             };
         let opened = (asks && first).then(|| at.opened_at());
         let mut half = Box::new(HalfExchange {
-            protocol: Name::of(start.protocol),
             stream: start.carried.and_then(|way| way.stream),
             head: start.head.to_vec(),
             from: start.offset + start.head.len() as u64,

@@ -2,10 +2,9 @@
 
 use crate::base::context::Context;
 use crate::base::flow::Direction;
-use crate::base::protocol::Name;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
 use crate::sink::exchange::{Kept, WaitingRequests};
-use serde::{Deserialize, Serialize};
 
 /// What is kept of a connection, or of a stream that it carries.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -18,7 +17,6 @@ pub(crate) struct HarConnection {
 /// One message of an exchange.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct HalfExchange {
-    pub(super) protocol: Name,
     /// The stream of its connection that it stands in.
     pub(super) stream: Option<u32>,
     /// Its header section.

@@ -1,9 +1,6 @@
 //! The SHA-256 of a message that is still open: plain data, as all that waits.
 
 use crate::sink::text::Hex;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -28,19 +25,28 @@ impl fmt::Debug for Digest {
     }
 }
 
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize().as_slice().serialize(to)
-    }
-}
+#[cfg(feature = "state")]
+mod written_out {
+    use super::Digest;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use sha2::Sha256;
+    use sha2::digest::common::hazmat::SerializableState;
 
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let octets = Vec::<u8>::deserialize(from)?;
-        let state = octets.as_slice().try_into().map_err(D::Error::custom)?;
-        Sha256::deserialize(&state)
-            .map(Self)
-            .map_err(|_| D::Error::custom("no state of a SHA-256"))
+    impl Serialize for Digest {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            self.0.serialize().as_slice().serialize(to)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Digest {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let octets = Vec::<u8>::deserialize(from)?;
+            let state = octets.as_slice().try_into().map_err(D::Error::custom)?;
+            Sha256::deserialize(&state)
+                .map(Self)
+                .map_err(|_| D::Error::custom("no state of a SHA-256"))
+        }
     }
 }
 

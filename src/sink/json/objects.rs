@@ -218,10 +218,26 @@ pub(super) struct ConnectionObject<'a> {
     pub(super) protocol: Option<&'a str>,
     /// Only where a proxy, or a request for a tunnel, names them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) named: Option<NamedEnds>,
+    pub(super) named: Option<NamedObject<'a>>,
     pub(super) streams: [StreamObject; 2],
     pub(super) duration: Seconds,
     pub(super) end: &'static str,
+}
+
+/// Whom it is between.
+#[derive(Serialize)]
+pub(super) struct NamedObject<'a> {
+    client: Option<&'a str>,
+    server: Option<&'a str>,
+}
+
+impl<'a> NamedObject<'a> {
+    pub(super) fn of(named: &'a NamedEnds) -> Self {
+        Self {
+            client: named.client.as_deref(),
+            server: named.server.as_deref(),
+        }
+    }
 }
 
 /// One direction of a connection.

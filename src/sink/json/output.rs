@@ -2,8 +2,8 @@
 
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
-    FragmentObject, GapObject, IpObject, MessageObject, ObjectHead, ProtocolFields, SctpObject,
-    ShownBody, StreamObject, TsnsObject, VlanIds,
+    FragmentObject, GapObject, IpObject, MessageObject, NamedObject, ObjectHead, ProtocolFields,
+    SctpObject, ShownBody, StreamObject, TsnsObject, VlanIds,
 };
 use super::state::{
     EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage,
@@ -18,7 +18,9 @@ use crate::base::protocol::Name;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
-use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, unescaped};
+use crate::message::{
+    MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, shown, unescaped,
+};
 use crate::message::{MessageFields, by_number, fields, fields_into, kind, named_ends, summary};
 use crate::sink::choice::FILE;
 use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
@@ -448,7 +450,7 @@ impl MessageSink for Json {
             &mut open.summary,
         );
         if !self.file.is_empty() {
-            open.summary.extend([FILE, &self.file]);
+            open.summary.extend([FILE, &shown(&self.file)]);
             open.fields.text("file", &unescaped(&self.file));
             self.file.clear();
         }
@@ -783,7 +785,8 @@ impl MessageSink for Json {
     fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
         let head = self.head("connection", cx, ended.flow, Direction::Forward);
         let end = ended_by(ended.flow.transport, ended.close);
-        let object = match self.ended.take().filter(|conn| conn.begun) {
+        let kept = self.ended.take();
+        let object = match kept.as_deref().filter(|conn| conn.begun) {
             Some(conn) => {
                 let [forward, reverse] = &conn.streams;
                 let [seen, seen_back] = &ended.totals;
@@ -791,7 +794,7 @@ impl MessageSink for Json {
                     head,
                     first_time: self.time(cx, conn.first),
                     protocol: conn.protocol.map(Name::text),
-                    named: conn.named.as_deref().cloned(),
+                    named: conn.named.as_deref().map(NamedObject::of),
                     streams: [
                         StreamObject::of(forward, seen.packets),
                         StreamObject::of(reverse, seen_back.packets),

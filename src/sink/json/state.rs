@@ -4,10 +4,10 @@ use super::digest::Digest;
 use crate::base::context::Context;
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
 use crate::message::{MessageFields, NamedEnds};
 use crate::sink::exchange::{Kept, WaitingRequests};
-use serde::{Deserialize, Serialize};
 
 /// `--json-body`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,10 +3,10 @@
 use super::connection::PacketConnection;
 use super::writing::PacketOutput;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
+use crate::base::state::{Deserialize, Serialize};
 use crate::message::MessageSink;
 use crate::sink::output::{Output, flush_all, forward_events};
 use crate::sink::writer::{OutputError, Reopened};
-use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// All outputs of packets.

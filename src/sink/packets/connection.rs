@@ -6,10 +6,10 @@ use super::track::Track;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::packet::LinkHeader;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::Side;
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 
 /// No offset: smaller than an `Option` in what is kept of every connection. No stream is so long.
 pub(super) const NONE: u64 = u64::MAX;

@@ -1,6 +1,6 @@
 //! What a comment (`--info`) or a pdu says of a message.
 
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// Frames and gaps of a message that a comment lists. They wait with the open message, and nobody reads a longer list.

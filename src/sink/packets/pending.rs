@@ -5,7 +5,7 @@ use super::{pcap, synthetic};
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::serial::SeqNumber;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Room in front of what waits, for the record header and the packet's headers, so that a full segment is written as it
 /// lies.

@@ -10,8 +10,8 @@
 
 use crate::base::context::Context;
 use crate::base::place::RecordSpan;
+use crate::base::state::{Deserialize, Serialize};
 use crate::transport::sctp::UserMessage;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 

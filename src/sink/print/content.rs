@@ -1,7 +1,7 @@
 //! What `--print=full` shows below a line: header fields, and the body as a reader wants it.
 
 use super::look::Paint;
-use crate::message::{escape, unfolded_lines};
+use crate::message::{show, unfolded_lines};
 use crate::sink::coded_body::BodyCodings;
 use crate::sink::files::{parameter, utf8};
 use memchr::memchr;
@@ -49,7 +49,7 @@ pub(super) fn begins_with(body: &[u8], summary: &str) -> (bool, bool) {
     let end = memchr(b'\n', body).map_or(body.len(), |end| end + 1);
     let (line, rest) = body.split_at(end);
     let mut text = String::new();
-    escape(line.trim_ascii_end(), &mut text);
+    show(line.trim_ascii_end(), &mut text);
     (!summary.is_empty() && text == summary, rest.is_empty())
 }
 
@@ -83,11 +83,11 @@ fn fields<L: AsRef<[u8]>>(lines: impl Iterator<Item = L>, p: &Paint, out: &mut S
             Some(colon) => {
                 let (name, value) = field.split_at(colon);
                 out.push_str(p.protocol);
-                escape(name, out);
+                show(name, out);
                 out.push_str(p.off);
-                escape(value, out);
+                show(value, out);
             }
-            None => escape(field, out),
+            None => show(field, out),
         }
         out.push('\n');
     }
@@ -247,13 +247,7 @@ pub(in crate::sink) fn visible(line: &[u8], out: &mut String) {
         if i > 0 {
             out.push('\t');
         }
-        // A backslash of the text is one: nothing is read back from here.
-        for (i, part) in part.split(|c| *c == b'\\').enumerate() {
-            if i > 0 {
-                out.push('\\');
-            }
-            escape(part, out);
-        }
+        show(part, out);
     }
 }
 

@@ -1,8 +1,8 @@
 //! What lines look like: colours where they are wanted, and what of a message deserves one.
 
 use super::clock::TimeForm;
+use crate::base::state::{Deserialize, Serialize};
 use crate::message::{FieldValue, MessageFields};
-use serde::{Deserialize, Serialize};
 
 /// Colours of 16, none of which is lost on a light or a dark background.
 pub(in crate::sink) struct Paint {

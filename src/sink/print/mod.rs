@@ -17,11 +17,12 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{fields, kind, result_is_last, summary, words_ahead};
+use crate::message::{fields, kind, result_is_last, shown, summary, words_ahead};
 use crate::sink::choice::FILE;
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
@@ -38,7 +39,6 @@ use line::{Columns, Shown};
 pub use look::Look;
 pub(in crate::sink) use look::Paint;
 use look::Tone;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -406,7 +406,7 @@ impl MessageSink for Print {
             &mut new.summary,
         );
         if !self.file.is_empty() {
-            new.summary.extend([FILE, &self.file]);
+            new.summary.extend([FILE, &shown(&self.file)]);
             self.file.clear();
         }
         new.tone = self.tone(

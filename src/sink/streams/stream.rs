@@ -1,8 +1,8 @@
 //! What is kept of the streams of a connection.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::GapCause;
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// What is kept of the streams of a connection, by direction.
 pub(crate) type DumpedStreams = [DumpedStream; 2];

@@ -17,13 +17,14 @@ use crate::base::counters::Counters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::rules::ProtocolFilter;
 use crate::message::{
-    FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, read_head, unescaped,
+    FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, read_head, shown, unescaped,
 };
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{named_ends, summary};
@@ -31,7 +32,6 @@ use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
 pub use columns::{TABLES, TableColumns, TableName};
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -422,7 +422,9 @@ impl Table {
             if let Some((_, value)) = row.iter().find(|(column, _)| *column == name) {
                 return Some(value.clone());
             }
-            open.fields.get(name.strip_prefix(&protocol)?).map(shown)
+            open.fields
+                .get(name.strip_prefix(&protocol)?)
+                .map(field_text)
         });
     }
 
@@ -436,7 +438,7 @@ impl Table {
         let field = |fields: Option<&MessageFields>, name| {
             fields
                 .and_then(|f| f.get(name))
-                .map(shown)
+                .map(field_text)
                 .unwrap_or_default()
         };
         let (request, response) = (asked.map(|a| &a.fields), answer.map(|a| &a.fields));
@@ -511,7 +513,7 @@ const fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
 
-fn shown(value: FieldValue<'_>) -> String {
+fn field_text(value: FieldValue<'_>) -> String {
     match value {
         FieldValue::Text(text) => text.to_owned(),
         FieldValue::Number(number) => number.to_string(),
@@ -603,7 +605,7 @@ impl MessageSink for Table {
                 &mut open.summary,
             );
             if !file.is_empty() {
-                open.summary.extend([FILE, &file]);
+                open.summary.extend([FILE, &shown(&file)]);
                 open.fields.text("file", &unescaped(&file));
             }
         } else if start.kind == Kind::Request && open.id.is_none() {

@@ -33,6 +33,7 @@ use crate::base::flow::{Direction, Flow, FlowKey};
 use crate::base::limits::Checksums;
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::OctetOffset;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::Deadlines;
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::{Instant, Timestamp};
@@ -41,7 +42,6 @@ use chunk::{Chunk, ChunkIter, HEADER_LEN, Header, kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use reassembly::{ChunkOrigin, Inflow, Out};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stats::{LinkStats, NAMES, Values};
 use std::collections::BinaryHeap;
 use std::mem::size_of;
@@ -321,75 +321,81 @@ impl<T: FlowState> Default for Sctp<T> {
     }
 }
 
-/// What is written out of [`Sctp`]: the rest follows from it.
-#[derive(Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "R: Serialize, D: Serialize, W: Serialize, G: Serialize",
-    deserialize = "R: Deserialize<'de>, D: Deserialize<'de>, W: Deserialize<'de>, G: Deserialize<'de>"
-))]
-struct Stored<R, D, W, G> {
-    table: R,
-    deadlines: D,
-    weights: W,
-    gone: G,
-    active: usize,
-    number: u64,
-    collect: bool,
-    charged: usize,
-}
+#[cfg(feature = "state")]
+mod written_out {
+    use super::*;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The same, as it is read back.
-type StoredHere<T> =
-    Stored<Table<Association<T>>, Deadlines, BinaryHeap<(u8, u32, u32)>, Vec<LinkStats>>;
-
-impl<T: FlowState> Serialize for Sctp<T> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        Stored {
-            table: &self.table,
-            deadlines: &self.deadlines,
-            weights: &self.weights,
-            gone: &self.gone,
-            active: self.active,
-            number: self.number,
-            collect: self.collect,
-            charged: self.charged,
-        }
-        .serialize(to)
+    /// What is written out of [`Sctp`]: the rest follows from it.
+    #[derive(Serialize, Deserialize)]
+    #[serde(bound(
+        serialize = "R: Serialize, D: Serialize, W: Serialize, G: Serialize",
+        deserialize = "R: Deserialize<'de>, D: Deserialize<'de>, W: Deserialize<'de>, G: Deserialize<'de>"
+    ))]
+    struct Stored<R, D, W, G> {
+        table: R,
+        deadlines: D,
+        weights: W,
+        gone: G,
+        active: usize,
+        number: u64,
+        collect: bool,
+        charged: usize,
     }
-}
 
-impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let s: StoredHere<T> = Stored::deserialize(from)?;
-        let mut sctp = Self {
-            table: s.table,
-            deadlines: s.deadlines,
-            weights: s.weights,
-            active: s.active,
-            number: s.number,
-            collect: s.collect,
-            gone: s.gone,
-            charged: s.charged,
-            ..Self::default()
-        };
-        // Two associations may share a path, an ended one and its successor; the later insertion
-        // wins, as it did when the state was saved.
-        // The newest association of a path or tag is the one that it leads to.
-        for index in sctp.by_number() {
-            if let Some(a) = sctp.table.get(index) {
-                for (key, low_forward) in &a.paths {
-                    let direction = if *low_forward { FORWARD } else { REVERSE };
-                    sctp.paths
-                        .insert(*key, AssociationPlace { index, direction });
-                }
-                for direction in [FORWARD, REVERSE] {
-                    if let Some(key) = tag_key(a, direction) {
-                        sctp.tags.insert(key, AssociationPlace { index, direction });
+    /// The same, as it is read back.
+    type StoredHere<T> =
+        Stored<Table<Association<T>>, Deadlines, BinaryHeap<(u8, u32, u32)>, Vec<LinkStats>>;
+
+    impl<T: FlowState> Serialize for Sctp<T> {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            Stored {
+                table: &self.table,
+                deadlines: &self.deadlines,
+                weights: &self.weights,
+                gone: &self.gone,
+                active: self.active,
+                number: self.number,
+                collect: self.collect,
+                charged: self.charged,
+            }
+            .serialize(to)
+        }
+    }
+
+    impl<'de, T: FlowState> Deserialize<'de> for Sctp<T> {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let s: StoredHere<T> = Stored::deserialize(from)?;
+            let mut sctp = Self {
+                table: s.table,
+                deadlines: s.deadlines,
+                weights: s.weights,
+                active: s.active,
+                number: s.number,
+                collect: s.collect,
+                gone: s.gone,
+                charged: s.charged,
+                ..Self::default()
+            };
+            // Two associations may share a path, an ended one and its successor; the later insertion
+            // wins, as it did when the state was saved.
+            // The newest association of a path or tag is the one that it leads to.
+            for index in sctp.by_number() {
+                if let Some(a) = sctp.table.get(index) {
+                    for (key, low_forward) in &a.paths {
+                        let direction = if *low_forward { FORWARD } else { REVERSE };
+                        sctp.paths
+                            .insert(*key, AssociationPlace { index, direction });
+                    }
+                    for direction in [FORWARD, REVERSE] {
+                        if let Some(key) = tag_key(a, direction) {
+                            sctp.tags.insert(key, AssociationPlace { index, direction });
+                        }
                     }
                 }
             }
+            Ok(sctp)
         }
-        Ok(sctp)
     }
 }
 

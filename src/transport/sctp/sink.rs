@@ -3,13 +3,14 @@
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::place::RecordSpan;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Close, FlowState, GapCause};
 use crate::base::time::Timestamp;
 use crate::transport::datagram::EndedFlow;
 use std::net::SocketAddr;
 
 /// What an incomplete user message lacks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// Chunks between the octets that are there and the next piece of the message; 0 where that is not known, or where
     /// only the snapshot length cut it.

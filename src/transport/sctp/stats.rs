@@ -1,8 +1,8 @@
 //! The statistics of each direction of an association, numbered as operators of signalling links know them.
 
 use super::chunk::kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 

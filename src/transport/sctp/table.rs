@@ -1,7 +1,7 @@
 //! A table whose entries are named by index and generation, in two lists by last use.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
-use serde::{Deserialize, Serialize};
 use std::mem::size_of;
 
 const NONE: u32 = u32::MAX;

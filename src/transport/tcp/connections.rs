@@ -5,16 +5,16 @@
 use super::connection::{CompactConnection, Connection, HalfOpenConnection, PackedConnection};
 use super::order::{CLOSED_WHOLE, OPEN};
 use crate::base::flow::{FlowKey, ShortKey};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Budget, Packer, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
 use crate::transport::table::{FlowPlace, FlowTable};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::VecDeque;
 use std::ops::Deref;
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "S: Serialize + DeserializeOwned")]
+#[serde(bound = "S: Serialize + serde::de::DeserializeOwned")]
 enum Entry<S> {
     HalfOpen(HalfOpenConnection),
     Compact(Box<CompactConnection>),
@@ -41,7 +41,7 @@ const LOOKS: usize = 4;
 
 /// All connections, found by key, in five orders of use.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "S: Serialize + DeserializeOwned")]
+#[serde(bound = "S: Serialize + serde::de::DeserializeOwned")]
 pub(super) struct Connections<S> {
     table: FlowTable<Entry<S>, 5>,
     /// How many are compact, and more than half-open.

@@ -4,7 +4,7 @@ use super::connection::HeldSegment;
 use super::segment::Segment;
 use crate::base::context::Context;
 use crate::base::flow::FlowKey;
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Damaged segments that wait for their connection: some for each of the few connections that begin with one on a line that

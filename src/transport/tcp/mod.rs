@@ -42,6 +42,7 @@ use crate::base::flags;
 use crate::base::flow::{AddressPair, Direction, FlowKey};
 use crate::base::limits::{Channels, Checksums};
 use crate::base::packet::Channel;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::AgedTable;
 use crate::base::stream::{Close, FlowState};
 use crate::base::time::Instant;
@@ -54,12 +55,11 @@ use early::EarlyDamaged;
 use order::{BARE, CLOSED, CLOSED_WHOLE, HALF_OPEN, OPEN};
 use queues::Queues;
 use segment::low_of;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cmp::Reverse;
 
 /// The TCP stage: all connections. Plain data.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "S: Serialize + DeserializeOwned")]
+#[serde(bound = "S: Serialize + serde::de::DeserializeOwned")]
 pub struct Tcp<S> {
     table: Connections<S>,
     /// From and to which addresses right checksums were seen.

@@ -1,9 +1,9 @@
 //! What connections queue up in: by the time at which they are due, by how long and how much they buffer.
 
 use super::connection::Connection;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Instant;
 use crate::transport::table::FlowPlace;
-use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;

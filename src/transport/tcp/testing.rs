@@ -28,9 +28,9 @@ use crate::base::limits::Limits;
 use crate::base::packet::{PacketInfo, VlanTag};
 use crate::base::place::OctetOffset;
 use crate::base::serial::SeqNumber;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::{Instant, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The first number of a channel that is a tunnel: VLAN identifiers have 12 bits.

@@ -2,9 +2,9 @@
 
 use crate::base::checksum::Sum;
 use crate::base::limits::Overlap;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Budget, allocated};
 use crate::base::time::{Instant, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// An offset as a number, modulo 2^32.

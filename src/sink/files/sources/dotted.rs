@@ -1,7 +1,7 @@
 //! Text that ends with a dot on a line of its own, and in which lines that begin with a dot have another one (RFC 5321, 4.5.2; RFC 1939, 3).
 
+use crate::base::state::{Deserialize, Serialize};
 use memchr::memmem;
-use serde::{Deserialize, Serialize};
 
 /// Where in such a text the next octet stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

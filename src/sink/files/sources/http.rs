@@ -9,12 +9,12 @@ use super::super::store::Store;
 use super::super::transfer::{FileInfo, LimitReached, NameFrom, Transfer, kept};
 use crate::base::context::Context;
 use crate::base::message::{Extent, Kind};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::Close;
 use crate::message::{ChunkLine, ChunkSize, HttpStart};
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use bstr::ByteSlice;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Requests that wait for their response; the oldest is forgotten. Clients that send requests ahead of their responses send tens.

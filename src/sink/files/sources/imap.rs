@@ -5,10 +5,10 @@ use super::super::transfer::{FileInfo, Transfer};
 use super::mail::words;
 use crate::base::context::Context;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::Close;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece, literal};
 use bstr::ByteSlice;
-use serde::{Deserialize, Serialize};
 
 /// Octets that are kept of a line: what says which literal follows stands in the last of them, and the number of the message in
 /// the first line.

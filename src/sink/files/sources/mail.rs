@@ -6,10 +6,10 @@ use super::dotted::DottedText;
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::{Extent, Kind};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::Close;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
 use bstr::ByteSlice;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Commands of POP3 that wait for their reply. Clients that send commands ahead send some hundred.

@@ -15,10 +15,10 @@ mod tftp;
 use super::source::{At, Event, FileSource};
 use super::store::Store;
 use crate::base::context::Context;
+use crate::base::state::{Deserialize, Serialize};
 use crate::message::events::DatagramMessage;
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
-use serde::{Deserialize, Serialize};
 
 macro_rules! sources {
     ($( $(#[$doc:meta])* $field:ident: $Variant:ident($Source:ty); )*) => {

@@ -23,10 +23,10 @@ use super::smb_words::{
 };
 use crate::base::context::Context;
 use crate::base::message::Extent;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedTable, allocated};
 use crate::base::stream::Close;
 use crate::message::{MessageEnd, MessageGap, MessageStart, Piece};
-use serde::{Deserialize, Serialize};
 
 /// Requests of a connection that wait for their answer, and answers for their request; the oldest is forgotten. Servers let a client
 /// have 8,192 at most in their usual setting (MS-SMB2, 3.3.1.1).

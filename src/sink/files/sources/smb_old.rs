@@ -3,7 +3,7 @@
 use super::super::transfer::kept;
 use super::smb_opens::{Opened, SHARE};
 use super::smb_words::{FileId, le, utf16};
-use serde::{Deserialize, Serialize};
+use crate::base::state::{Deserialize, Serialize};
 
 /// Octets of a header (MS-CIFS, 2.2.3.1).
 pub(super) const OLD_HEADER: usize = 32;

@@ -1,8 +1,8 @@
 //! What messages of SMB2 and SMB3 say (MS-SMB2, 2.2): the numbers and texts of their headers and bodies.
 
 use super::super::transfer::kept;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// Octets of a header.

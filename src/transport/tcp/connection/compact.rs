@@ -5,12 +5,12 @@ use super::{Connection, Mark};
 use crate::base::flow::Direction;
 use crate::base::packet::VlanTag;
 use crate::base::serial::SeqNumber;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::ORIGIN;
 use crate::base::time::Instant;
 use crate::transport::tcp::order::{HALF_OPEN, LINGER};
 use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::low32;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The forward direction's sender is the lower endpoint.

@@ -4,10 +4,10 @@ use crate::base::context::Context;
 use crate::base::flags;
 use crate::base::packet::PacketInfo;
 use crate::base::serial::SeqNumber;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::time::Instant;
 use crate::transport::tcp::segment::Segment;
-use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A segment that is kept whole until it is known where it belongs.

@@ -36,6 +36,7 @@ use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, FlowKey, Transport};
 use crate::base::packet::{LinkHeader, VlanTag};
 use crate::base::serial::SeqNumber;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::{Close, FlowState, Side};
 use crate::base::time::{Instant, Timestamp};
@@ -47,7 +48,6 @@ use crate::transport::tcp::segment::Segment;
 use crate::transport::tcp::waiting::{BufferedPart, ReorderBuffer};
 use other_channels::OtherChannels;
 use recent::RecentSums;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use std::time::Duration;
 use stream_state::{ACKED, CHECKSUMS_VALID, ENDED, FIN, SEEN, StreamState};
@@ -62,7 +62,7 @@ const ALONE: usize = 4;
 
 /// One connection.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "S: Serialize + DeserializeOwned")]
+#[serde(bound = "S: Serialize + serde::de::DeserializeOwned")]
 pub(super) struct Connection<S> {
     number: u64,
     first: Instant,
@@ -115,7 +115,7 @@ struct Extras {
 
 /// What a connection has once there is payload.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(bound = "S: Serialize + DeserializeOwned")]
+#[serde(bound = "S: Serialize + serde::de::DeserializeOwned")]
 struct Buffers<S> {
     flow: Flow,
     linked: [bool; 2],

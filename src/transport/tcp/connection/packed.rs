@@ -4,10 +4,10 @@
 use super::{Buffers, Connection};
 use crate::base::flow::{Flow, FlowKey, Transport};
 use crate::base::packet::LinkHeader;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Packer, allocated, unpack};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
-use serde::{Deserialize, Serialize};
 
 /// Octets that a packed connection has at most: from there on little would be gained.
 // A connection in use takes twice as many and more.

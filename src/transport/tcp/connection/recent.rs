@@ -1,11 +1,9 @@
 //! The sums of the segments that were delivered last: their octets are gone, and a copy that differs shows by its sums.
 
 use crate::base::checksum::Sum;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::SampleKey;
 use crate::transport::tcp::waiting::low32;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
-use std::fmt;
 
 /// Segments that are remembered for each direction: a retransmission timeout (200 ms at least) may be longer than they take,
 /// but a copy by another path, or one that is sent to deceive a reader, follows within a few segments.
@@ -22,57 +20,12 @@ pub(super) struct RecentSums {
 ///
 /// The checksum's own sum finds all that differs by chance. It is no proof against a sender who means to deceive: a segment is
 /// easily made that has the same. The sample is keyed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct RecentSum {
     offset: u32,
     len: u16,
     sum: u16,
     sample: u32,
-}
-
-/// Those that are there, in their order: most connections have had few.
-impl Serialize for RecentSums {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let last = self.segments.iter().rposition(|s| s.len > 0);
-        let there = self.segments.get(..last.map_or(0, |last| last + 1));
-        (self.next, there.unwrap_or_default()).serialize(s)
-    }
-}
-
-impl<'de> Deserialize<'de> for RecentSums {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let (next, There(segments)) = Deserialize::deserialize(d)?;
-        Ok(Self { segments, next })
-    }
-}
-
-/// The segments, of which no more are there than were written.
-#[derive(Default)]
-struct There([RecentSum; RECENT]);
-
-impl<'de> Deserialize<'de> for There {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_seq(Self::default())
-    }
-}
-
-impl<'de> Visitor<'de> for There {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{RECENT} segments at most")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut all: A) -> Result<Self, A::Error> {
-        let mut places = self.0.iter_mut();
-        while let Some(segment) = all.next_element()? {
-            match places.next() {
-                Some(place) => *place = segment,
-                None => return Err(A::Error::invalid_length(RECENT + 1, &"fewer")),
-            }
-        }
-        Ok(self)
-    }
 }
 
 impl RecentSum {
@@ -113,5 +66,58 @@ impl RecentSums {
                 RecentSum::new(key, at, copy, Sum::of(copy)).is_some_and(|copy| copy != *s)
             })
         })
+    }
+}
+
+#[cfg(feature = "state")]
+mod written_out {
+    use super::{RECENT, RecentSum, RecentSums};
+    use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+    use serde::ser::{Serialize, Serializer};
+    use std::fmt;
+
+    /// Those that are there, in their order: most connections have had few.
+    impl Serialize for RecentSums {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            let last = self.segments.iter().rposition(|s| s.len > 0);
+            let there = self.segments.get(..last.map_or(0, |last| last + 1));
+            (self.next, there.unwrap_or_default()).serialize(s)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for RecentSums {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            let (next, There(segments)) = Deserialize::deserialize(d)?;
+            Ok(Self { segments, next })
+        }
+    }
+
+    /// The segments, of which no more are there than were written.
+    #[derive(Default)]
+    struct There([RecentSum; RECENT]);
+
+    impl<'de> Deserialize<'de> for There {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            d.deserialize_seq(Self::default())
+        }
+    }
+
+    impl<'de> Visitor<'de> for There {
+        type Value = Self;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{RECENT} segments at most")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut all: A) -> Result<Self, A::Error> {
+            let mut places = self.0.iter_mut();
+            while let Some(segment) = all.next_element()? {
+                match places.next() {
+                    Some(place) => *place = segment,
+                    None => return Err(A::Error::invalid_length(RECENT + 1, &"fewer")),
+                }
+            }
+            Ok(self)
+        }
     }
 }

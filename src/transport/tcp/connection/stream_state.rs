@@ -3,9 +3,9 @@
 //! Sequence numbers, which wrap (RFC 9293, 3.4), become offsets of 64 bits here.
 
 use crate::base::serial::SeqNumber;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::ORIGIN;
 use crate::transport::tcp::waiting::low32;
-use serde::{Deserialize, Serialize};
 
 /// What is always known of one direction; small, as there may be a million.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
