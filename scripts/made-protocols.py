@@ -605,6 +605,69 @@ def proxy(_):
     yield from http_once()
 
 
+def rtmpt(_):
+    """Adobe's RTMP 1.0: a player and a publisher on one connection, so that chunks of several messages interleave."""
+    octets = random.Random(1935)
+    text = lambda value: struct.pack(">BH", 2, len(value)) + value
+    real = lambda value: struct.pack(">Bd", 0, value)
+    pairs = lambda *list: b"".join(struct.pack(">H", len(name)) + name + value for name, value in list) + b"\0\0\x09"
+    thing = lambda *list: b"\x03" + pairs(*list)
+    message = lambda stream, kind, body, time=0, sid=0: (stream, kind, body, time, sid)
+
+    def basic(form, stream):
+        if stream < 64:
+            return bytes([form << 6 | stream])
+        return bytes([form << 6, stream - 64]) if stream < 320 else bytes([form << 6 | 1, (stream - 64) % 256, (stream - 64) // 256])
+
+    def chunks(message, size, form=0, step=0):
+        """The chunks of a message, the first with a header of this form."""
+        stream, kind, body, time, sid = message
+        time = step if form else time
+        field = struct.pack(">I", min(time, 0xFFFFFF))[1:]
+        head = field + struct.pack(">I", len(body))[1:] + bytes([kind]) + struct.pack("<I", sid)
+        longer = struct.pack(">I", time) if time >= 0xFFFFFF else b""
+        yield basic(form, stream) + head[:(11, 7, 3, 0)[form]] + longer + body[:size]
+        for at in range(size, len(body), size):
+            yield basic(3, stream) + longer + body[at:at + size]
+
+    def woven(*messages):
+        """One chunk of each in turn."""
+        rows = [list(m) for m in messages]
+        return b"".join(row[n] for n in range(max(map(len, rows))) for row in rows if n < len(row))
+
+    send = lambda message, size=128, **more: b"".join(chunks(message, size, **more))
+    first = [struct.pack(">II", time, 0) + octets.randbytes(1528) for time in (7, 1_000_000)]
+    yield CLIENT, b"\3" + first[0]
+    yield SERVER, b"\3" + first[1] + first[0][:4] + struct.pack(">I", 9) + first[0][8:]
+    app = thing((b"app", text(b"live")), (b"flashVer", text(b"FMLE/3.0 (compatible; made)")), (b"tcUrl", text(b"rtmp://media.example/live")), (b"audioCodecs", real(3191)), (b"objectEncoding", real(0)))
+    yield CLIENT, first[1][:4] + struct.pack(">I", 9) + first[1][8:] + send(message(3, 20, text(b"connect") + real(1) + app))
+    result = text(b"_result") + real(1) + thing((b"fmsVer", text(b"FMS/3,0,1,123"))) + thing((b"level", text(b"status")), (b"code", text(b"NetConnection.Connect.Success")), (b"description", text(b"Connection succeeded.")))
+    yield SERVER, send(message(2, 5, struct.pack(">I", 5_000_000))) + send(message(2, 6, struct.pack(">IB", 5_000_000, 2))) + send(message(2, 1, struct.pack(">I", 4096))) + send(message(3, 20, result), 4096)
+    yield CLIENT, send(message(2, 1, struct.pack(">I", 512))) + send(message(3, 20, text(b"createStream") + real(2) + b"\5"), 512)
+    yield SERVER, send(message(3, 20, text(b"_result") + real(2) + b"\5" + real(1)), 4096, form=1)
+    yield CLIENT, send(message(8, 20, text(b"publish") + real(3) + b"\5" + text(b"camera") + text(b"live"), sid=1), 512)
+    status = lambda code: text(b"onStatus") + real(0) + b"\5" + thing((b"level", text(b"status")), (b"code", text(code)))
+    yield SERVER, send(message(2, 4, struct.pack(">HI", 0, 1))) + send(message(5, 20, status(b"NetStream.Publish.Start"), sid=1), 4096)
+    meta = text(b"@setDataFrame") + text(b"onMetaData") + b"\x08" + struct.pack(">I", 2) + pairs((b"width", real(1280)), (b"height", real(720)))
+    yield CLIENT, send(message(4, 18, meta, sid=1), 512)
+    # Pictures of some thousand octets, between whose chunks those of sound stand.
+    picture = lambda n, key=False: bytes([0x17 if key else 0x27, 1, 0, 0, 0]) + octets.randbytes(n)
+    sound = lambda n: b"\xaf\1" + octets.randbytes(n)
+    yield CLIENT, woven(chunks(message(6, 9, picture(6000, True), 40, 1), 512), chunks(message(4, 8, sound(700), 41, 1), 512, form=1, step=41))
+    for n in range(4):
+        yield CLIENT, woven(chunks(message(6, 9, picture(2000 + 613 * n), 0, 1), 512, form=1, step=40), chunks(message(4, 8, sound(1100 + n), 0, 1), 512, form=1, step=23))
+    # The same length and step as the one before; then a time that needs four octets; a chunk stream with a number of two octets; one that is
+    # given up in its middle.
+    yield CLIENT, send(message(4, 8, sound(1103), 0, 1), 512, form=2, step=23) + send(message(4, 8, sound(1103), 0, 1), 512, form=3)
+    yield CLIENT, send(message(6, 9, picture(900), 0x1000000, 1), 512) + send(message(100, 8, sound(80), 0x1000000, 1), 512)
+    tag = lambda body: b"\x08" + struct.pack(">I", len(body))[1:] + bytes(7) + body + struct.pack(">I", 11 + len(body))
+    part = next(chunks(message(7, 9, picture(4000), 0x1000000, 1), 512))
+    yield CLIENT, part + send(message(2, 2, struct.pack(">I", 7))) + send(message(400, 22, tag(sound(90)) + tag(sound(120)), 0x1000000, 1), 512)
+    yield SERVER, send(message(2, 3, struct.pack(">I", 20_000)))
+    yield CLIENT, send(message(3, 20, text(b"FCUnpublish") + real(4) + b"\5" + text(b"camera")), 512) + send(message(3, 20, text(b"deleteStream") + real(5) + b"\5" + real(1)), 512)
+    yield SERVER, send(message(5, 20, status(b"NetStream.Unpublish.Success"), sid=1), 4096)
+
+
 def framed(count):
     """No protocol of the world: a magic, a number, and a length that counts what follows it."""
     for n in range(count or 20):
@@ -642,7 +705,7 @@ STREAMS = {
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
     "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql), "kafka": (9092, kafka),
     "memcache": (11211, memcache), "memcache-binary": (11211, memcache_binary), "nats": (4222, nats), "stomp": (61613, stomp), "irc": (6667, irc),
-    "xmpp": (5222, xmpp), "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy),
+    "xmpp": (5222, xmpp), "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy), "rtmpt": (1935, rtmpt),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),
 }
 

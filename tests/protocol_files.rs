@@ -81,6 +81,9 @@ fn the_files_of_protocols_are_named_by_the_table_and_by_few_others() {
             "dns" => &["protocols/llmnr.rs", "protocols/mdns.rs"],
             "websocket" => &["protocols/http1.rs", "protocols/websocket_messages.rs"],
             "http2" => &["protocols/http1.rs", "protocols/http2_streams.rs"],
+            "rtmpt" => &["protocols/rtmpt_messages.rs"],
+            "rtmpt_values" => &["protocols/rtmpt.rs"],
+            "s7_words" => &["protocols/tpkt.rs"],
             "http1_words" => &["protocols/http1.rs", "protocols/http2.rs"],
 
             _ => &[],

@@ -271,6 +271,8 @@ pub(super) struct Args {
     pub(super) extract_types: Vec<String>,
 
     /// Extract only files that these protocols carried
+    ///
+    /// Messages of WebSocket are files only where websocket is named here.
     #[arg(
         long,
         value_name = "LIST",

@@ -54,6 +54,9 @@ A list of a directory of SMB2 is a text of its own, DIRECTORY.txt: time of the l
 lost cannot be placed: files.smb_unplaced counts their bytes. Pipes (IPC$) are no files. What is encrypted or compressed cannot be taken \
 out: that is told at the end, and counted.
 .PP
+WebSocket: with \\fB--extract-protocols websocket\\fR each text or binary message is a file, put together, unmasked and decompressed, called \
+websocket and by its type; without, none is, as a chat has thousands.
+.PP
 \\fB--extract-types\\fR, \\fB--extract-protocols\\fR, \\fB--extract-min\\fR and \\fB--extract-max\\fR choose files; sizes are those of the bytes that are \
 there. A body, a form or a mail that is not chosen is taken apart all the same, and its parts are chosen on their own. files.not_chosen \
 counts what is left out.

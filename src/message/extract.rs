@@ -33,6 +33,8 @@ use crate::transport::sctp::{
 };
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
 
 /// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
 /// again.
@@ -64,6 +66,9 @@ const CANDIDATES: usize = 4;
 /// A look at a short piece counts as one at so many octets, as the question costs more than they do.
 // Sixty-four runs of a protocol that nobody knows: what follows an unknown beginning has shown itself long before.
 const LOOK: u32 = 4 << 10;
+/// Servers of which it is remembered that connections to them were upgraded.
+// Nothing but a hint hangs on it: of more of them the connections that began before the capture are found by content alone.
+const UPGRADED: usize = 4096;
 /// Octets that are taken to be looked at where a row is asked whether a message of its own begins with the first of them, at most.
 const FIRST_LINE: u64 = 1024;
 /// Octets of a message of no known protocol that come out at once, so that its summary does not depend on what was held of it.
@@ -315,6 +320,8 @@ pub struct Extractor<M> {
     pub(crate) looked: Vec<u64>,
     /// The protocol of the last datagram or user message, and how messages in it say their length: most are of one protocol.
     last_bundled: (&'static str, Option<BundledLength>),
+    /// Servers whose connections were upgraded, and to what: one whose handshake is lost was, too.
+    upgraded: HashMap<SocketAddr, &'static StreamRow>,
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -679,6 +686,7 @@ impl<M: MessageSink> Extractor<M> {
             custom: Vec::new(),
             looked: vec![0; STREAMS.len() + 1],
             last_bundled: (NO_PROTOCOL, protocols::bundled_length(NO_PROTOCOL)),
+            upgraded: HashMap::new(),
         }
     }
 
@@ -883,6 +891,11 @@ impl<M: MessageSink> Extractor<M> {
             }
             return;
         }
+        if let Some(row) = self.upgraded_there(at) {
+            self.adopt(at, row.framer(), false);
+            self.look_anew(at);
+            return;
+        }
         let ports = (
             at.flow.src(at.direction).port(),
             at.flow.dst(at.direction).port(),
@@ -894,6 +907,23 @@ impl<M: MessageSink> Extractor<M> {
             self.adopt(at, row.framer(), false);
             self.look_anew(at);
         }
+    }
+
+    /// The response of a server, which is the sender, has upgraded the connection to this protocol.
+    fn note_upgraded(&mut self, at: &ConversationContext<'_, M>, row: &'static StreamRow) {
+        if row.protocol.upgrades && self.upgraded.len() < UPGRADED {
+            self.upgraded.insert(at.flow.src(at.direction), row);
+        }
+    }
+
+    /// The protocol to which others of the same server were upgraded, where the beginning of the connection is not there.
+    fn upgraded_there(&self, at: &ConversationContext<'_, M>) -> Option<&'static StreamRow> {
+        if self.upgraded.is_empty() || at.sides.iter().any(|side| side.from_start) {
+            return None;
+        }
+        let [one, other] = [Direction::Forward, Direction::Reverse].map(|d| at.flow.src(d));
+        let row = self.upgraded.get(&one).or(self.upgraded.get(&other));
+        row.copied()
     }
 
     /// The octets that follow may be of any protocol: detectors are asked to find a message anywhere.
@@ -1652,6 +1682,9 @@ impl<M: MessageSink> Extractor<M> {
             let prefix = left.is_some_and(|name| protocols::is_prefix(name.text()));
             let left = left.filter(|_| !prefix);
             let opens = framer.and_then(AnyFramer::next_framer);
+            if let Some(row) = opens.as_ref().and_then(|f| protocols::stream(f.name())) {
+                self.note_upgraded(at, row);
+            }
             // The other direction was already known to have gone on so, before this message was delivered.
             let home = at.state.framer.as_ref().map(AnyFramer::name);
             if opens.is_some()
@@ -2402,6 +2435,17 @@ impl<M: MessageSink> Extractor<M> {
             Some(Probe::No) | None => {}
         }
         if !at.state.trust.asked && self.decide(at) && at.state.framer.is_some() {
+            return Loose::Used(0);
+        }
+        let stream = &at.state.streams[i];
+        if stream.searching
+            && at.state.framer.is_none()
+            && at.state.trust.renewals == 0
+            && let Some(row) = self.upgraded_there(at)
+        {
+            // Another connection has shown since what this one may be.
+            self.adopt(at, row.framer(), false);
+            self.look_anew(at);
             return Loose::Used(0);
         }
         let stream = &at.state.streams[i];

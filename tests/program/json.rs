@@ -691,6 +691,7 @@ fn the_man_page_lists_every_field() {
         "protocols/socks.pcap",
         "protocols/proxy.pcap",
         "protocols/xmpp.pcap",
+        "protocols/rtmpt.pcap",
     ] {
         let capture = read(&testdata(name));
         let args = ["-j", "--hash", "--json-body", "text"];

@@ -41,6 +41,7 @@ mod print;
 mod protocols;
 mod recovery;
 mod recovery_protocols;
+mod rtmp;
 mod sctp;
 mod sctp_captures;
 mod shared;

@@ -212,9 +212,121 @@ fn whom_they_name_stands_beside_the_addresses() {
             "a.example:80"
         ]
     );
+    // In lines it stands in front of what is said behind it, where there is room.
+    let lines = run(["-p"], &capture).printed();
+    let shown = |start: &str| lines.lines().any(|l| l.contains(start));
+    let behind = "[[2001:db8::1]:5555→a.example:80] GET /x HTTP/1.1";
+    assert!(shown(behind), "{lines}");
+    assert!(
+        shown("[[2001:db8::1]:5555→[2001:db8::2]:80] CONNECT a.example:80"),
+        "{lines}"
+    );
+    assert_eq!(lines.matches('→').count(), 3 + 4, "{lines}");
     // Where nobody names anybody nothing is said.
     let plain = talk(80, &[(true, &get, true), (false, &answer, true)]);
     assert!(objects(&plain, "connection")[0].get("named").is_none());
+}
+
+/// A proxy is asked for another one; for connections that come in (BIND), which it answers twice; and for datagrams.
+#[test]
+fn socks_stands_in_socks_and_waits_for_others() {
+    let (get, answer) = (get("/x"), response(b"hello"));
+    let methods = b"\x05\x01\0";
+    let bind = b"\x05\x02\0\x01\xc0\0\x02\x05\x00\x14";
+    let bound = b"\x05\0\0\x01\xcb\0\x71\x50\x9c\x40";
+    let came = b"\x05\0\0\x01\xc0\0\x02\x05\x00\x14";
+    let refused = b"\x05\x01\0\x01\0\0\0\0\0\0";
+    let associate = b"\x05\x03\0\x01\0\0\0\0\0\0";
+    let cases: &[(Parts<'_>, &[&str])] = &[
+        (
+            &[
+                (true, methods),
+                (false, b"\x05\0"),
+                (true, SOCKS5),
+                (false, GRANTED5),
+                (true, methods),
+                (false, b"\x05\0"),
+                (true, b"\x05\x01\0\x01\xc0\0\x02\x07\x1f\x90"),
+                (false, GRANTED5),
+                (true, b"\x04\x01\x00\x50\xc0\0\x02\x09me\0"),
+                (false, b"\0\x5a\0\0\0\0\0\0"),
+                (true, &get),
+                (false, &answer),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 CONNECT c.example:80",
+                "socks SOCKS5 reply 0.0.0.0:0",
+                "socks SOCKS5 methods",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 CONNECT 192.0.2.7:8080",
+                "socks SOCKS5 reply 0.0.0.0:0",
+                "socks SOCKS4 CONNECT 192.0.2.9:80",
+                "socks SOCKS4 status 90",
+                "http GET /x HTTP/1.1 (example)",
+                "http HTTP/1.1 200 OK (text/plain)",
+            ],
+        ),
+        (
+            &[
+                (true, methods),
+                (false, b"\x05\0"),
+                (true, bind),
+                (false, bound),
+                (false, came),
+                (false, &get),
+                (true, &answer),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 BIND 192.0.2.5:20",
+                "socks SOCKS5 reply 203.0.113.80:40000",
+                "socks SOCKS5 reply 192.0.2.5:20",
+                "http GET /x HTTP/1.1 (example)",
+                "http HTTP/1.1 200 OK (text/plain)",
+            ],
+        ),
+        (
+            &[
+                (true, methods),
+                (false, b"\x05\0"),
+                (true, bind),
+                (false, bound),
+                (false, refused),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 BIND 192.0.2.5:20",
+                "socks SOCKS5 reply 203.0.113.80:40000",
+                "socks SOCKS5 reply 0.0.0.0:0",
+            ],
+        ),
+        (
+            &[
+                (true, methods),
+                (false, b"\x05\0"),
+                (true, associate),
+                (false, bound),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 UDP ASSOCIATE 0.0.0.0:0",
+                "socks SOCKS5 reply 203.0.113.80:40000",
+            ],
+        ),
+    ];
+    for (parts, expected) in cases {
+        let parts: Vec<_> = parts.iter().map(|(c, data)| (*c, *data, true)).collect();
+        let capture = talk(1080, &parts);
+        assert_eq!(said(&capture), *expected);
+        // A refusal names nobody.
+        let connection = objects(&capture, "connection").remove(0);
+        assert_ne!(connection["named"]["server"], "0.0.0.0:0");
+    }
 }
 
 /// The consent is lost: what follows is found all the same.

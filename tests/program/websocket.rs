@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{Runs, body};
+use crate::common::build::{ACK, CLIENT, PSH, Pcap, Runs, SERVER, behind, body};
 use crate::common::{self, fields, run};
 use flate2::{Compress, Compression, FlushCompress};
 use inet_asm::Assembler;
@@ -521,4 +521,109 @@ fn fragments_without_end_take_no_memory() {
     let pings = all.iter().filter(|got| got.whole).count();
     // Each text is ended by the next one, and ahead of its first one the server goes on with one that nobody began.
     assert_eq!((pings, all.len()), (2000, 4001));
+}
+
+/// Frames that no text tells, of a connection whose handshake is lost: they are known where another connection to the same server was
+/// upgraded, before them or among them.
+#[test]
+fn frames_are_known_on_a_port_that_a_websocket_was_seen_on() {
+    let other = (CLIENT.0, 50_001);
+    for (upgraded_at, least) in [(Some(0), 38), (Some(10), 25), (None, 0)] {
+        let mut pcap = Pcap::new();
+        let mut seq = [7_000_000, 9_000_000];
+        let mut sent = Vec::new();
+        for n in 0..40_u32 {
+            if upgraded_at == Some(n) {
+                let response = Deflate::No.response();
+                pcap.open(1000, 5000)
+                    .client(1001, 5001, ACK | PSH, REQUEST)
+                    .server(5001, behind(1001, REQUEST), ACK | PSH, &response);
+            }
+            let client = n % 2 == 0;
+            let mut octets = n.to_be_bytes().to_vec();
+            octets.extend(body(n as usize * 211 % 3000));
+            let frame = frame(client, 0x80 | BINARY, &octets);
+            for part in frame.chunks(1400) {
+                let (i, o) = (usize::from(!client), usize::from(client));
+                let ends = if client {
+                    (other, SERVER)
+                } else {
+                    (SERVER, other)
+                };
+                let packet = pcap.segment(ends.0, ends.1, seq[i], seq[o], ACK | PSH, part);
+                pcap.packet(&packet);
+                seq[i] = behind(seq[i], part);
+            }
+            sent.push((client, octets));
+        }
+        let (all, _) = found(&pcap.file, Limits::default());
+        let known = all.iter().filter(|got| got.whole);
+        let right = known.clone().filter(|got| {
+            let is =
+                |(client, octets): &(bool, Vec<u8>)| *client == got.client && *octets == got.octets;
+            sent.iter().any(is)
+        });
+        assert_eq!(known.count(), right.clone().count());
+        let right = right.count();
+        assert!(
+            right >= least && (least > 0 || right == 0),
+            "{upgraded_at:?}: {right}"
+        );
+    }
+}
+
+/// Only where they are asked for by name; what is missing of one is listed.
+#[test]
+fn messages_are_files() {
+    let mut talk = Talk::new(Deflate::Fresh);
+    talk.talk(40);
+    talk.message(true, BINARY, b"\x89PNG\r\n\x1a\n and more", 2);
+    let mut plain = Talk::new(Deflate::No);
+    plain.talk(40);
+    let (thinned, _) = plain.thinned(7, 30);
+    let hash = |octets: &[u8]| common::sha256(octets);
+    let is_data = |sent: &&Sent| !sent.payload.starts_with(b"p") && !sent.payload.is_empty();
+    let mut sent: Vec<_> = talk
+        .sent
+        .iter()
+        .filter(is_data)
+        .map(|s| hash(&s.payload))
+        .collect();
+    sent.sort();
+    for (capture, whole) in [(talk.whole(), true), (thinned, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_str().unwrap();
+        run(["-x", path], &capture).ok();
+        let names = || {
+            common::files(dir.path())
+                .into_iter()
+                .filter(|(n, _)| n != "files.jsonl")
+        };
+        assert_eq!(names().count(), 0, "they were not asked for");
+        run(["-x", path, "--extract-protocols", "websocket"], &capture).ok();
+        let files: Vec<_> = names().collect();
+        let list = std::fs::read_to_string(dir.path().join("files.jsonl")).unwrap();
+        let complete = list.matches("\"complete\":true").count();
+        assert_eq!(list.lines().count(), files.len());
+        let parts = files.iter().filter(|(n, _)| n.ends_with(".part")).count();
+        assert_eq!(
+            (files.len() - complete, whole),
+            (parts, parts == 0),
+            "{list}"
+        );
+        let mut found: Vec<_> = files
+            .iter()
+            .filter(|(n, _)| !n.ends_with(".part"))
+            .map(|(_, octets)| hash(octets))
+            .collect();
+        found.sort();
+        match whole {
+            true => assert_eq!(found, sent),
+            false => assert!(found.len() > 10 && found.iter().all(|f| sent.contains(f))),
+        }
+        assert!(
+            !whole || files.iter().any(|(n, _)| n == "websocket.png"),
+            "{list}"
+        );
+    }
 }

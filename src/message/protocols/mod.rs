@@ -80,6 +80,9 @@ mod quic;
 mod radius;
 mod ranap;
 mod resp;
+mod rtmpt;
+mod rtmpt_messages;
+mod rtmpt_values;
 mod rtsp;
 mod s1ap;
 mod s7_words;
@@ -113,6 +116,8 @@ pub(super) enum AnyCarrier {
     Http2(Box<http2_streams::Http2Streams>),
     /// Of WebSocket.
     Websocket(Box<websocket_messages::WebsocketMessages>),
+    /// Of RTMP.
+    Rtmpt(Box<rtmpt_messages::RtmptMessages>),
 }
 
 /// Asks the carrier that there is.
@@ -121,6 +126,7 @@ macro_rules! each_carrier {
         match $carrier {
             AnyCarrier::Http2($c) => $answer,
             AnyCarrier::Websocket($c) => $answer,
+            AnyCarrier::Rtmpt($c) => $answer,
         }
     };
 }
@@ -216,6 +222,10 @@ macro_rules! protocols {
                     Self::Websocket(framer) => {
                         let made = websocket_messages::WebsocketMessages::new(framer);
                         Some(AnyCarrier::Websocket(Box::new(made)))
+                    }
+                    Self::Rtmpt(framer) => {
+                        let made = rtmpt_messages::RtmptMessages::new(framer);
+                        Some(AnyCarrier::Rtmpt(Box::new(made)))
                     }
                     _ => None,
                 }
@@ -384,6 +394,7 @@ protocols! {
         Cql(LengthFramer<cql::Cql>): cql, &cql::FORMAT;
         Kafka(LengthFramer<kafka::Kafka>): kafka, &kafka::FORMAT;
         Dns(LengthFramer<dns::Dns>): dns, &dns::FORMAT;
+        Rtmpt(Box<rtmpt::Rtmpt>): rtmpt, &rtmpt::RtmptDetector;
         Websocket(websocket::Frames): websocket, &websocket::WebsocketDetector;
         Socks(socks::Socks): socks, &socks::SocksDetector;
         Nats(TextualFramer<nats::Nats>): nats, &nats::FORMAT;
@@ -498,7 +509,12 @@ pub(super) fn tunnels(name: &str) -> bool {
 /// Connections of this protocol carry streams of their own, and what is framed are their frames.
 #[inline]
 pub(super) fn carries(name: &str) -> bool {
-    name == http2::PROTOCOL.name || name == websocket::PROTOCOL.name
+    const CARRIERS: [&str; 3] = [
+        http2::PROTOCOL.name,
+        websocket::PROTOCOL.name,
+        rtmpt::PROTOCOL.name,
+    ];
+    CARRIERS.contains(&name)
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.

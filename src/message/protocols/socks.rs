@@ -316,6 +316,7 @@ enum Word {
     Methods,
     Name,
     Command(u8),
+    Refusal(u8),
     Method(u8),
     Status(u8),
 }
@@ -330,6 +331,10 @@ fn word(m: &[u8]) -> Option<Word> {
         // A client's list has as many octets as it says; the third octet of the others is reserved.
         (5, n) if n == 2 + usize::from(octet(m, 1)) && n < 7 => Word::Methods,
         (5, n) if n == 2 + usize::from(octet(m, 1)) && octet(m, 1) > 8 => Word::Methods,
+        // A refusal, which has the same numbers as requests: nobody asks for a connection to port 0.
+        (5, n) if matches!(octet(m, 1), 1 | 2) && n > 2 && number(m, n - 2, 2) == 0 => {
+            Word::Refusal(octet(m, 1))
+        }
         (5, _) => Word::Command(octet(m, 1)),
         _ => return None,
     })
@@ -360,8 +365,11 @@ fn summary(m: &[u8], out: &mut String) -> bool {
             let _ = write!(out, "status {status}");
         }
         // Requests and replies of version 5 look alike; a reply that grants has the number of none.
-        Word::Command(number) => {
-            out.push_str(command(number));
+        Word::Command(number) | Word::Refusal(number) => {
+            out.push_str(match word {
+                Word::Refusal(_) => command(0),
+                _ => command(number),
+            });
             if let Some(destination) = destination(m) {
                 let _ = write!(out, " {destination}");
             }
@@ -389,7 +397,7 @@ fn fields(m: &[u8], to: &mut MessageFields) {
             to.text_if("user", user);
         }
         Word::Command(0) => to.number("status", 0),
-        Word::Status(status) => to.number("status", status.into()),
+        Word::Status(status) | Word::Refusal(status) => to.number("status", status.into()),
         Word::Methods | Word::Method(_) => {}
     }
 }

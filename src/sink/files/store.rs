@@ -257,6 +257,11 @@ impl Store {
         }
     }
 
+    /// Files of this protocol are asked for by its name.
+    pub(super) fn asks_for(&self, protocol: &str) -> bool {
+        self.options.choice.protocols.contains(&protocol)
+    }
+
     /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.
     pub(super) fn begin(&self, cx: &mut Context, about: FileInfo) -> Transfer {
         Transfer::new(cx, about)

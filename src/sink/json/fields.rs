@@ -226,6 +226,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ("message", "xmpp", "of XMPP: stanza, type, id, from, to"),
     (
         "message",
+        "rtmpt",
+        "of RTMP: type, timestamp, message_stream, command, transaction, argument; a message is put together from its chunks",
+    ),
+    (
+        "message",
         "ssh",
         "of SSH: version, message, while that is not encrypted",
     ),

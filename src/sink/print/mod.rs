@@ -22,7 +22,9 @@ use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::message::{fields, kind, result_is_last, shown, summary, words_ahead};
+use crate::message::{
+    NamedEnds, fields, kind, named_ends, result_is_last, shown, summary, words_ahead,
+};
 use crate::sink::choice::FILE;
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
@@ -39,6 +41,7 @@ use line::{Columns, Shown};
 pub use look::Look;
 pub(in crate::sink) use look::Paint;
 use look::Tone;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -50,6 +53,11 @@ const BODY: usize = 64 << 10;
 const GAPS: usize = 100;
 /// Octets of a header section that `full` shows: more than servers take.
 const HEAD: usize = 16 << 10;
+
+/// Connections of which it is remembered whom a proxy has named, at once: each takes some hundred octets.
+const NAMED: usize = 10_000;
+/// Terminals with fewer columns than this do not show them: there would be no room for the message.
+const NAMED_WIDTH: usize = 120;
 
 /// How much of a message is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -77,8 +85,8 @@ struct PrintedMessage {
     protocol: Name,
     kind: Kind,
     summary: String,
-    /// It begins with the stream that a connection carries.
-    carried: bool,
+    /// Words that it begins with which are not the message's: whom a proxy names, the stream that a connection carries.
+    words_ahead: u8,
     tone: Tone,
     octets: u64,
     lost: u64,
@@ -152,6 +160,8 @@ pub(crate) struct Print {
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
     clients: DatagramClients,
+    /// Whom messages in connections have named that these are between, by the connection's number.
+    named: HashMap<u64, NamedEnds>,
     /// What the message answers that begins next.
     paired: Paired,
     /// The file that it is about, where it does not say that itself.
@@ -182,6 +192,7 @@ impl Print {
             columns: Columns::new(&look),
             asked: NumberedRequests::default(),
             clients: DatagramClients::default(),
+            named: HashMap::new(),
             paired: Paired::default(),
             file: String::new(),
             text: String::new(),
@@ -254,7 +265,7 @@ impl Print {
             // What a request has in parentheses at its end says less than what it asks for.
             end_counts: result_is_last(line.protocol.text())
                 && !(line.kind == Kind::Request && line.summary.ends_with(')')),
-            words_ahead: words_ahead(line.protocol.text()) + usize::from(line.carried),
+            words_ahead: words_ahead(line.protocol.text()) + usize::from(line.words_ahead),
             octets: line.octets,
             summary: &line.summary,
             tone: line.tone,
@@ -389,10 +400,21 @@ impl MessageSink for Print {
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
         let mut new = self.begin(start.protocol, start.kind);
+        if let Some(named) = self.named.get(&at.flow.number)
+            && self.look.width.is_none_or(|width| width >= NAMED_WIDTH)
+        {
+            let (client, server) = (named.client.as_deref(), named.server.as_deref());
+            let ends = [client, server].map(Option::unwrap_or_default);
+            let _ = write!(new.summary, "[{}\u{2192}{}] ", ends[0], ends[1]);
+            new.words_ahead += 1;
+        }
+        if let Some(named) = named_ends(start.protocol, start.head) {
+            self.name(at.flow.number, named);
+        }
         if let Some(stream) = start.carried.and_then(|way| way.stream) {
             // The way of a message is part of its name: connection, and stream in it.
             let _ = write!(new.summary, "[{stream}] ");
-            new.carried = true;
+            new.words_ahead += 1;
         }
         let paired = std::mem::take(&mut self.paired);
         if let Some(about) = paired.about {
@@ -592,19 +614,34 @@ impl MessageSink for Print {
     }
 
     fn carried_end(&mut self, at: &mut PrintEvent<'_>) {
-        self.closed(at, Close::Fin);
+        Self::give_back(at);
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
+        self.named.remove(&at.flow.number);
+        Self::give_back(at);
+    }
+
+    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
+        take_kept(at.cx, at.state);
+    }
+}
+
+impl Print {
+    /// A message in a connection names whom that is between: its later lines say so.
+    fn name(&mut self, connection: u64, named: NamedEnds) {
+        if self.named.len() < NAMED || self.named.contains_key(&connection) {
+            self.named.entry(connection).or_default().add(named);
+        }
+    }
+
+    /// Nothing more is printed of a connection, or of a stream that one carries.
+    fn give_back(at: &mut PrintEvent<'_>) {
         if let Some(connection) = take_kept(at.cx, at.state) {
             for line in connection.messages.into_iter().flatten() {
                 at.cx.budget.give(line.counted);
             }
         }
-    }
-
-    fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
-        take_kept(at.cx, at.state);
     }
 }
 

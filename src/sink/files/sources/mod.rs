@@ -11,6 +11,7 @@ mod smb_old;
 mod smb_opens;
 mod smb_words;
 mod tftp;
+mod websocket;
 
 use super::source::{At, Event, FileSource};
 use super::store::Store;
@@ -154,6 +155,8 @@ sources! {
     imap: Imap(imap::Imap);
     /// SMB.
     smb: Smb(smb::Smb);
+    /// WebSocket.
+    websocket: Websocket(websocket::Websocket);
     /// TFTP, which keeps nothing with a connection.
     tftp: Tftp(tftp::Tftp);
 }

@@ -1,0 +1,323 @@
+//! The messages of an RTMP connection (Adobe's specification 1.0, 5.3 and 5.4), from its chunks. Chunks of several messages interleave:
+//! each chunk stream has at most one message open, and so is a stream of its own here. The handshake is that with number 0.
+//!
+//! Behind a loss a message that was open goes on where its chunks do. Whether any of them were lost is told by its length: a message that
+//! has all of its octets lacks none.
+
+use super::super::carrier::{Carried, Carrier, CarrierContext, ToStreams};
+use super::rtmpt::{
+    ABORT, ChunkStreams, FIRST, RtmpPhase, Rtmpt, SECOND, header_of, header_of_part, kind,
+};
+use crate::base::flow::Direction;
+use crate::base::message::Extent;
+use crate::base::state::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The stream of the handshake: no chunk stream has its number.
+const OF_HANDSHAKE: u32 = 0;
+/// Octets of a chunk's header, at most.
+const HEADER: usize = 18;
+/// Octets of a message that are held until there are so many, so that what is said of it does not hang on how it was sent.
+// The command that connects has some hundred, and what it is about stands among the first.
+const BEGINNING: usize = 1024;
+
+/// A message that is open.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct ChunkedMessage {
+    /// Octets of it that have come or are known to be missing, and all of them.
+    at: u32,
+    len: u32,
+    /// What sums it up, and its first octets, until that is told.
+    head: Vec<u8>,
+    header: usize,
+    /// It was told that it begins.
+    told: bool,
+    /// Octets of it are known to be missing.
+    damaged: bool,
+    /// Chunks of it may be missing, and nothing was said of that yet.
+    doubtful: bool,
+    /// It takes a message back when it is whole.
+    aborts: bool,
+}
+
+/// One direction.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct MessageSide {
+    phase: RtmpPhase,
+    streams: ChunkStreams,
+    open: BTreeMap<u32, ChunkedMessage>,
+    /// The header of the chunk that has begun, as far as it is there.
+    header: Vec<u8>,
+    /// The stream that the octets behind it belong to.
+    within: Option<u32>,
+    /// Chunks may be missing, and nothing was done about that yet.
+    lost: bool,
+}
+
+/// The messages of one connection.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RtmptMessages {
+    sides: [MessageSide; 2],
+    /// Which direction is the client's.
+    client: Option<Direction>,
+}
+
+impl ChunkedMessage {
+    /// Of so many octets, with the header that sums it up.
+    fn new(len: u32, header: &[u8]) -> Self {
+        Self {
+            len,
+            head: header.to_vec(),
+            header: header.len(),
+            ..Self::default()
+        }
+    }
+
+    fn begin(&mut self, stream: u32, d: Direction, to: ToStreams<'_>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let head = std::mem::take(&mut self.head);
+        let kind = kind(&head);
+        let start = Carried::Start {
+            kind,
+            head: &head,
+            extent: Extent::Known(self.len.into()),
+            answers: false,
+        };
+        to(stream, d, start);
+        tell(stream, d, head.get(self.header..).unwrap_or_default(), to);
+    }
+
+    fn add(&mut self, stream: u32, d: Direction, octets: &[u8], to: ToStreams<'_>) {
+        self.clear_doubt(stream, d, to);
+        self.at = self
+            .at
+            .saturating_add(u32::try_from(octets.len()).unwrap_or(u32::MAX));
+        let room = BEGINNING.saturating_sub(self.head.len() - self.header.min(self.head.len()));
+        let (now, behind) = match self.told {
+            true => (&[][..], octets),
+            false => octets.split_at(room.min(octets.len())),
+        };
+        self.head.extend_from_slice(now);
+        if !behind.is_empty() {
+            self.begin(stream, d, to);
+            tell(stream, d, behind, to);
+        }
+    }
+
+    fn clear_doubt(&mut self, stream: u32, d: Direction, to: ToStreams<'_>) {
+        if std::mem::take(&mut self.doubtful) {
+            self.begin(stream, d, to);
+            to(stream, d, Carried::Gap(None));
+        }
+    }
+
+    fn lack(&mut self, stream: u32, d: Direction, len: u32, to: ToStreams<'_>) {
+        self.clear_doubt(stream, d, to);
+        self.begin(stream, d, to);
+        self.damaged = true;
+        self.at = self.at.saturating_add(len);
+        to(stream, d, Carried::Gap(Some(len.into())));
+    }
+
+    fn end(mut self, stream: u32, d: Direction, to: ToStreams<'_>) {
+        self.begin(stream, d, to);
+        let missing = self.len.saturating_sub(self.at);
+        if missing > 0 {
+            to(stream, d, Carried::Gap(Some(missing.into())));
+        }
+        let whole = missing == 0 && !self.damaged;
+        to(stream, d, Carried::End { whole });
+    }
+}
+
+fn tell(stream: u32, d: Direction, octets: &[u8], to: ToStreams<'_>) {
+    if !octets.is_empty() {
+        to(stream, d, Carried::Octets(octets));
+    }
+}
+
+impl MessageSide {
+    /// Does what chunks that may be missing have done.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.lost) {
+            self.header.clear();
+            self.within = None;
+            for open in self.open.values_mut() {
+                open.doubtful = true;
+            }
+        }
+    }
+
+    /// The header of a chunk is there, if it is. Gives the chunk stream that makes room for its own.
+    fn chunk_begins(&mut self, d: Direction, to: ToStreams<'_>) -> Option<u32> {
+        let header = self.streams.header(&self.header)??;
+        let id = header.stream;
+        let gone = self.streams.make_room(&header);
+        if let Some(open) = gone.and_then(|gone| self.open.remove(&gone)) {
+            open.end(gone.unwrap_or(id), d, to);
+        }
+        let (stream, begins) = self.streams.take(&header);
+        self.within = Some(id);
+        if begins {
+            let open = ChunkedMessage {
+                aborts: stream.kind == ABORT && stream.len == 4,
+                ..ChunkedMessage::new(stream.len, &header_of(id, stream))
+            };
+            to(id, d, Carried::Opens);
+            // What was open there will not go on.
+            if let Some(old) = self.open.insert(id, open) {
+                old.end(id, d, to);
+            }
+        }
+        self.end_if_whole(d, to);
+        gone
+    }
+
+    /// The message that the chunk belongs to is at its end, if it is.
+    fn end_if_whole(&mut self, d: Direction, to: ToStreams<'_>) {
+        let Some(id) = self.within else { return };
+        let Some(open) = self.open.get(&id).filter(|open| open.at >= open.len) else {
+            return;
+        };
+        let aborts = open.aborts && !open.told;
+        let number = open.head.get(open.header..).unwrap_or_default();
+        let number = number.iter().fold(0, |n, o| n << 8 | u32::from(*o));
+        self.within = None;
+        self.streams.forget(id);
+        if let Some(open) = self.open.remove(&id) {
+            open.end(id, d, to);
+        }
+        if aborts {
+            self.streams.forget(number);
+            if let Some(mut open) = self.open.remove(&number) {
+                // The rest of it is not lost: it will not be sent.
+                open.begin(number, d, to);
+                to(number, d, Carried::End { whole: false });
+            }
+        }
+    }
+
+    fn end_all(&mut self, d: Direction, to: ToStreams<'_>) {
+        self.within = None;
+        for (id, open) in std::mem::take(&mut self.open) {
+            self.streams.forget(id);
+            open.end(id, d, to);
+        }
+    }
+
+    fn size(&self) -> usize {
+        let open = self
+            .open
+            .values()
+            .map(|open| size_of::<ChunkedMessage>() * 2 + open.head.capacity());
+        self.streams.size() + self.header.capacity() + open.sum::<usize>()
+    }
+}
+
+impl RtmptMessages {
+    /// Of a connection that this frames.
+    pub(super) fn new(framer: &Rtmpt) -> Self {
+        let side = |phase| MessageSide {
+            phase,
+            ..MessageSide::default()
+        };
+        Self {
+            sides: framer.began().map(side),
+            client: framer.client(),
+        }
+    }
+
+    /// A part of the handshake begins.
+    fn handshake(&mut self, d: Direction, phase: RtmpPhase, to: ToStreams<'_>) {
+        let client = *self.client.get_or_insert(d) == d;
+        let (part, len) = match (phase, client) {
+            (RtmpPhase::First, true) => (0, FIRST),
+            (RtmpPhase::First, false) => (1, FIRST),
+            (_, true) => (2, SECOND),
+            (_, false) => (3, SECOND),
+        };
+        let len = u32::try_from(len).unwrap_or(0);
+        let side = &mut self.sides[d.index()];
+        let mut open = ChunkedMessage::new(len, &header_of_part(part));
+        to(OF_HANDSHAKE, d, Carried::Opens);
+        open.begin(OF_HANDSHAKE, d, to);
+        side.open.insert(OF_HANDSHAKE, open);
+        side.within = Some(OF_HANDSHAKE);
+    }
+}
+
+impl Carrier for RtmptMessages {
+    fn frame(&mut self, at: CarrierContext, to: ToStreams<'_>) {
+        let d = at.direction;
+        let side = &mut self.sides[d.index()];
+        side.settle();
+        side.header.clear();
+        side.within = None;
+        let phase = side.phase;
+        side.phase = phase.next();
+        if phase != RtmpPhase::Chunks {
+            self.handshake(d, phase, to);
+        }
+    }
+
+    fn octets(&mut self, at: CarrierContext, octets: &[u8], to: ToStreams<'_>) {
+        let d = at.direction;
+        let mut rest = octets;
+        while self.sides[d.index()].within.is_none() {
+            let [first, behind @ ..] = rest else { return };
+            let side = &mut self.sides[d.index()];
+            if side.header.len() >= HEADER {
+                // What it belongs to is not known.
+                return;
+            }
+            side.header.push(*first);
+            rest = behind;
+            let gone = side.chunk_begins(d, to);
+            let other = &self.sides[d.flip().index()].streams;
+            if let Some(gone) = gone.filter(|gone| !other.knows(*gone)) {
+                to(gone, d, Carried::Closed { evicted: true });
+            }
+        }
+        let side = &mut self.sides[d.index()];
+        if let Some(id) = side.within
+            && let Some(open) = side.open.get_mut(&id)
+        {
+            let left = usize::try_from(open.len.saturating_sub(open.at)).unwrap_or(usize::MAX);
+            open.add(id, d, &rest[..rest.len().min(left)], to);
+        }
+        side.end_if_whole(d, to);
+    }
+
+    fn gap(&mut self, at: CarrierContext, len: u64, to: ToStreams<'_>) {
+        let d = at.direction;
+        let side = &mut self.sides[d.index()];
+        let Some(id) = side.within else {
+            side.lost = true;
+            return;
+        };
+        if let Some(open) = side.open.get_mut(&id) {
+            let left = open.len.saturating_sub(open.at);
+            let len = u32::try_from(len).unwrap_or(u32::MAX).min(left);
+            open.lack(id, d, len, to);
+        }
+        side.end_if_whole(d, to);
+    }
+
+    fn lost(&mut self, direction: Direction) {
+        let side = &mut self.sides[direction.index()];
+        (side.lost, side.phase) = (true, RtmpPhase::Chunks);
+    }
+
+    fn end(&mut self, at: CarrierContext, to: ToStreams<'_>) {
+        let d = at.direction;
+        let side = &mut self.sides[d.index()];
+        side.settle();
+        side.end_all(d, to);
+    }
+
+    fn size(&self) -> usize {
+        self.sides.iter().map(MessageSide::size).sum()
+    }
+}

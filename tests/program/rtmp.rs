@@ -1,0 +1,219 @@
+//! RTMP: its chunks as packets, and the messages that they make, put together, whole and thinned.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::common::build::{ACK, Pcap, behind};
+use crate::common::{self, fields, run};
+use inet_asm::Assembler;
+use inet_asm::base::counters::Counters;
+use inet_asm::base::limits::Limits;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::time::Timestamp;
+use inet_asm::message::WholeMessages;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+fn capture() -> Vec<u8> {
+    common::read(&common::testdata("protocols/rtmpt.pcap"))
+}
+
+/// A message that was found.
+#[derive(Clone, Debug, PartialEq)]
+struct Got {
+    client: bool,
+    octets: Vec<u8>,
+    whole: bool,
+}
+
+/// The messages in a capture without some of its packets.
+fn found(capture: &[u8], lost: impl Fn(usize) -> bool) -> (Vec<Got>, Counters) {
+    let (_, records) = common::pcap(capture);
+    let all = Rc::new(RefCell::new(Vec::new()));
+    let to = Rc::clone(&all);
+    let sink = WholeMessages::new(1 << 24, move |m| {
+        if m.protocol == "rtmpt" {
+            to.borrow_mut().push(Got {
+                client: m.flow.dst(m.direction).port() == 1935,
+                octets: m.octets.to_vec(),
+                whole: m.whole,
+            });
+        }
+    });
+    let mut engine = Assembler::new(Limits::default(), sink);
+    for (i, record) in records.iter().enumerate().filter(|(i, _)| !lost(*i)) {
+        let time = Timestamp::from_nanos(record.time);
+        engine.packet(&Packet::new(
+            i as u64 + 1,
+            time,
+            LinkType::ETHERNET,
+            record.data,
+        ));
+    }
+    engine.flush();
+    assert_eq!(engine.budget().used(), 0, "all is given back");
+    let counters = engine.counters().clone();
+    engine.finish();
+    (all.take(), counters)
+}
+
+#[test]
+fn messages_are_put_together_from_chunks_that_interleave() {
+    let out = run(["-p"], &capture()).printed();
+    let lines: Vec<_> = out
+        .lines()
+        .filter_map(|l| l.split("rtmpt ").nth(1))
+        .collect();
+    let lines: Vec<_> = lines.iter().map(|l| l.trim_start()).collect();
+    for expected in [
+        "1537 [0] Handshake C0+C1",
+        "1536 [0] Handshake S2",
+        "157 [3] connect('live')",
+        "5 [2] Set Peer Bandwidth 5000000,Dynamic",
+        "4 [2] Set Chunk Size 4096",
+        "36 [8] publish('camera')",
+        "6 [2] Stream Begin 1",
+        "73 [5] onStatus('NetStream.Publish.Start')",
+        // Chunks of the one between those of the other.
+        "6005 [6] Video Data",
+        "702 [4] Audio Data",
+        // All of its header is that of the one before.
+        "1105 [4] Audio Data",
+        // Numbers of two octets and of three, and times of four.
+        "82 [100] Audio Data",
+        "244 [400] Aggregate",
+        "4 [2] Abort Message 7",
+        "512 [7] Video Data [incomplete]",
+    ] {
+        assert!(lines.contains(&expected), "{expected} in {lines:#?}");
+    }
+    // What answers a command is found by its number.
+    let answer =
+        |l: &&&str| l.starts_with("142 [3] _result('NetConnection.Connect.Success') (1.40 ms)");
+    assert_eq!(lines.iter().filter(answer).count(), 1, "{lines:#?}");
+    let (all, counters) = found(&capture(), |_| false);
+    assert_eq!((all.len(), lines.len()), (37, 37));
+    assert_eq!(counters.carried.incomplete, 1, "the one that is taken back");
+    let objects = run(["-j"], &capture()).text();
+    let long = objects
+        .lines()
+        .filter(|l| l.contains("\"timestamp\":16777216"));
+    assert_eq!(long.count(), 4, "{objects}");
+}
+
+#[test]
+fn chunks_are_packets_of_which_tshark_reads_as_much() {
+    let written = run(["-w", "-"], &capture()).stdout;
+    let asked = |capture: &[u8]| {
+        let names = [
+            "rtmpt.header.typeid",
+            "rtmpt.header.bodysize",
+            "_ws.malformed",
+        ];
+        let rows = fields("rtmpt.header.typeid", &names, &[], capture);
+        let mut all: Vec<String> = rows
+            .iter()
+            .flat_map(|row| {
+                assert_eq!(row[2], "");
+                let column = |n: usize| row[n].split(',').collect::<Vec<_>>();
+                let pairs = column(0).into_iter().zip(column(1));
+                pairs.map(|(a, b)| format!("{a} {b}")).collect::<Vec<_>>()
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let (before, behind) = (asked(&capture()), asked(&written));
+    assert!(before.len() > 25, "{before:?}");
+    assert_eq!(before, behind);
+}
+
+/// Whatever packet is lost, and whichever two: what is called whole is what was sent, and most of the rest is.
+#[test]
+fn what_a_loss_leaves_is_told_and_nothing_is_made_up() {
+    let capture = capture();
+    let (sent, _) = found(&capture, |_| false);
+    let carrying: Vec<usize> = common::segments(&capture)
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| !s.payload.is_empty())
+        .map(|(i, _)| i)
+        .collect();
+    assert!(carrying.len() > 25);
+    let (mut lost, mut most) = (0, 0);
+    for (n, first) in carrying.iter().enumerate() {
+        for second in [*first, carrying[(n + 2) % carrying.len()]] {
+            let (got, _) = found(&capture, |i| i == *first || i == second);
+            for m in got.iter().filter(|m| m.whole) {
+                assert!(
+                    sent.contains(m),
+                    "{first}, {second}: {} octets",
+                    m.octets.len()
+                );
+            }
+            let whole = got.iter().filter(|m| m.whole).count();
+            if second == *first {
+                lost += sent.len() - 1 - whole;
+                most = most.max(sent.len() - 1 - whole);
+            }
+        }
+    }
+    // A segment holds parts of two messages, or of three.
+    assert!(lost < carrying.len() * 5 / 2 && most <= 6, "{lost}, {most}");
+}
+
+#[test]
+fn the_middle_is_found() {
+    let capture = capture();
+    let (sent, _) = found(&capture, |_| false);
+    // Behind the handshake, and behind what sets the size of chunks.
+    for (first, least) in [(10, 30), (16, 22), (24, 18), (30, 12)] {
+        let (got, _) = found(&capture, |i| i < first);
+        let whole: Vec<_> = got.iter().filter(|m| m.whole).collect();
+        for m in &whole {
+            let of = |s: &&Got| s.octets == m.octets && s.client == m.client;
+            assert!(
+                sent.iter().any(|s| of(&s)),
+                "from {first}: {}",
+                m.octets.len()
+            );
+        }
+        assert!(whole.len() >= least, "from {first}: {}", whole.len());
+    }
+}
+
+/// All numbers that a chunk stream can have, each with a message that never ends, and one that says that it is 16 MiB long.
+#[test]
+fn chunk_streams_without_end_take_no_more_memory() {
+    let mut octets = vec![3, 0, 0, 0, 1, 0, 0, 0, 0];
+    octets.resize(1537 + 1536, 7);
+    for number in 0..3000_u16 {
+        let [low, high] = number.to_le_bytes();
+        octets.extend([1, low, high, 0, 0, 0, 0xff, 0xff, 0xff, 9, 1, 0, 0, 0]);
+        octets.extend([0x17; 128]);
+    }
+    let (mut pcap, mut seq) = (Pcap::new(), 1001);
+    pcap.open(1000, 5000);
+    for part in octets.chunks(1400) {
+        pcap.client(seq, 5001, ACK, part);
+        seq = behind(seq, part);
+    }
+    let args = [
+        "-j",
+        "-s",
+        "-d",
+        "tcp.port==80,rtmpt",
+        "--memory-limit",
+        "16M",
+    ];
+    let done = run(args, &pcap.file);
+    assert!(
+        common::counter(&done.stderr, "carried.evicted") > 2900,
+        "{}",
+        done.stderr
+    );
+    assert!(
+        common::counter(&done.stderr, "buffer.peak") < 1 << 20,
+        "{}",
+        done.stderr
+    );
+}
