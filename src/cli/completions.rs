@@ -5,6 +5,7 @@ use super::args::command;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::base::limits::Tunnel;
 use crate::message::{NO_PROTOCOL, known_aliases, listed_fields, protocols};
+use crate::sink::files::file_protocols;
 use crate::sink::follow::FollowForm;
 use crate::sink::table::{TABLES, TableName};
 use clap::builder::PossibleValuesParser;
@@ -30,6 +31,11 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     let counters = Counters::names(&[]);
     stats.extend(counters.iter().cloned());
     stats.extend(names.iter().cloned());
+    let mut carriers = owned(&file_protocols());
+    carriers.sort_unstable();
+    let known = names.iter().cloned();
+    let rules = known.chain(RULES.iter().map(|&rule| rule.to_owned()));
+    let rules = rules.collect();
     names.push(NO_PROTOCOL.to_owned());
     let mut columns: Vec<String> = TABLES
         .iter()
@@ -41,6 +47,8 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     tunnels.extend(owned(&["all", "none"]));
     vec![
         ("protocols", names),
+        ("extract_protocols", carriers),
+        ("decode_as", rules),
         ("stats", stats),
         ("fail_if", counters),
         ("fields", columns),
@@ -49,6 +57,9 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         ("decapsulate", tunnels),
     ]
 }
+
+/// How a rule of --decode-as begins; behind the number and a comma stands a protocol.
+const RULES: &[&str] = &["tcp.port==", "udp.port==", "sctp.port=="];
 
 /// The columns of a table, and what that of messages also takes.
 fn columns(table: TableName) -> Vec<String> {
@@ -238,6 +249,21 @@ _inet_asm() {
             --) COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2>/dev/null; return ;;
         esac
     done
+    # The protocols of an output, behind its name.
+    if [[ $prev == = && ${COMP_WORDS[COMP_CWORD-2]} == *[?\&]protocol ]]; then
+        _inet_asm_list "$cur" '' '@PROTOCOLS@'
+        return
+    elif [[ $cur == *[?\&]protocol=* ]]; then
+        before=${cur%protocol=*}protocol=
+        _inet_asm_list "${cur##*protocol=}" '' '@PROTOCOLS@'
+        COMPREPLY=("${COMPREPLY[@]/#/$before}")
+        return
+    fi
+    # A rule of --decode-as has two of them.
+    if [[ $prev == == && ${COMP_WORDS[COMP_CWORD-3]} == @(-d|--decode-as|=) ]]; then
+        _inet_asm_value --decode-as "$cur"
+        return
+    fi
     # bash parts words at =, unless COMP_WORDBREAKS says otherwise.
     if [[ $cur == = ]]; then
         option=$prev cur=""
@@ -274,6 +300,7 @@ complete -F _inet_asm inet-asm
 
 fn bash() -> String {
     let (mut values, mut options, mut equals) = (String::new(), Vec::new(), Vec::new());
+    let mut protocols = String::new();
     for arg in visible().get_arguments() {
         let names: Vec<_> = [
             arg.get_short().map(|c| format!("-{c}")),
@@ -299,6 +326,15 @@ fn bash() -> String {
             equals.extend(names.iter().cloned());
         }
         let what = match value(arg) {
+            Value::List(words) if arg.get_id() == "decode_as" => {
+                let (rules, names): (Vec<_>, Vec<_>) =
+                    words.split(' ').partition(|word| word.ends_with("=="));
+                protocols = names.join(" ");
+                format!(
+                    "if [[ $2 == *,* ]]; then _inet_asm_list \"$2\" '' '{protocols}'; else COMPREPLY=($(compgen -W '{}' -- \"$2\")); compopt -o nospace 2>/dev/null; fi",
+                    rules.join(" ")
+                )
+            }
             Value::List(words) if arg.get_id() == "protocols" => {
                 format!("_inet_asm_list \"$2\" not '{words}'")
             }
@@ -327,4 +363,5 @@ fn bash() -> String {
     BASH.replace("@VALUES@\n", &values)
         .replace("@OPTIONS@", &options.join(" "))
         .replace("@EQUALS@", &equals.join("|"))
+        .replace("@PROTOCOLS@", &protocols)
 }

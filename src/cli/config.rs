@@ -10,7 +10,6 @@ use super::values::{Color, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
-use crate::base::message::Kind;
 use crate::base::protocol::Name;
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
@@ -18,7 +17,7 @@ use crate::message::{known_aliases, known_name, listed_fields, protocols};
 use crate::sink::FileFormat;
 use crate::sink::Target;
 use crate::sink::choice::{MessageChoice, When};
-use crate::sink::files::{FileChoice, FileOptions, SumKind};
+use crate::sink::files::{FileChoice, FileOptions, SumKind, file_protocols};
 use crate::sink::follow::FollowForm;
 use crate::sink::json::Show;
 use crate::sink::options::{
@@ -280,6 +279,8 @@ fn idle_options(
     let packets = !args.write.is_empty() || none && !stdout_is_terminal;
     let print = args.print.is_some() || none && stdout_is_terminal;
     let lines = lines || print;
+    // The octets of a stream, and nothing else.
+    let raw = args.follow.is_some() && args.follow_form == FollowForm::Raw;
     let pcap = args.format == Some(FileFormat::Pcap);
     let resized = !matches!(args.large, Large::Split);
     let originals = args.dropped.is_some() || args.bypass.is_some();
@@ -408,13 +409,13 @@ fn idle_options(
         (
             "time",
             "--time",
-            lines,
+            lines && !raw,
             "is the form of printed times: add -p",
         ),
         (
             "color",
             "--color",
-            print || args.follow.is_some() || seen,
+            print || args.follow.is_some() && !raw || seen,
             "is about lines for people: add -p, --follow or -s",
         ),
         (
@@ -461,20 +462,11 @@ fn idle_options(
             no_sctp,
         ),
     ];
-    // One of the two is never chosen.
-    let halves = args.kind.contains(&Kind::Request) != args.kind.contains(&Kind::Response);
-    let halves = har && !args.kind.is_empty() && halves;
     let mut notes: Vec<String> = rows
         .into_iter()
         .filter(|(id, _, used, _)| !used && given(id))
         .map(|(_, option, _, why)| format!("{option}: does nothing here: it {why}"))
         .collect();
-    if halves {
-        notes.push(
-            "--har: will have no entry, as --kind leaves one half of each exchange out: leave --kind out"
-                .to_owned(),
-        );
-    }
     // As tcpdump's -n, by fingers used to it.
     let said = args.stats.is_some() || args.verbose > 0 || args.trace.is_some();
     let said = said || !args.fail_if.is_empty();
@@ -553,6 +545,7 @@ fn config(
     stdout_is_terminal: bool,
 ) -> Result<Config, clap::Error> {
     check_archive(&args, stdout_is_terminal)?;
+    check_command(&args)?;
     let named_input = !(args.inputs.is_empty() && args.read.is_empty());
     let rules = rules(
         args.protocols.clone(),
@@ -677,12 +670,17 @@ fn config(
         },
         packet_buffered: args.packet_buffered,
     });
+    let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
+    // An entry tells of two messages: of them a number is asked for where nothing else is.
+    let others = messages || sink.print.is_some() || sink.table.is_some() || sink.json.is_some();
+    let entries = args.har.is_some() && !others && sink.extract.is_none();
+    let count = sink.messages.count.take_if(|_| entries);
     sink.har = args.har.map(|target| HarTo {
         target,
         body: args.har_body,
+        count,
         packet_buffered: args.packet_buffered,
     });
-    let messages = sink.outputs.iter().any(|o| o.what == OutputKind::Messages);
     let any = messages
         || sink.print.is_some()
         || sink.follow.is_some()
@@ -777,6 +775,29 @@ fn config(
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The program of `--on-file` is there: else each of thousands of files would fail for want of it.
+fn check_command(args: &Args) -> Result<(), clap::Error> {
+    let words = args.on_file.as_ref().map(|words| words.0.as_slice());
+    let Some(program) = words.and_then(<[String]>::first) else {
+        return Ok(());
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = if program.contains('/') {
+        Path::new(program).is_file()
+    } else {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    };
+    match there {
+        true => Ok(()),
+        false => Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "--on-file: {program}: there is no such program: install it, or give its path"
+            ),
+        )),
+    }
 }
 
 /// An archive has no folder, and a terminal no use for one.
@@ -1258,9 +1279,20 @@ fn no_protocol(name: &str) -> String {
 fn carriers(names: &[String]) -> Result<Vec<&'static str>, clap::Error> {
     let known = |name: &String| {
         let name = name.trim();
-        known_name(name).ok_or_else(|| {
-            let what = format!("--extract-protocols: {}", no_protocol(name));
-            error(ErrorKind::ValueValidation, what)
+        let known = known_name(name).ok_or_else(|| no_protocol(name));
+        let carriers = file_protocols();
+        let carries = known.and_then(|known| match carriers.contains(&known) {
+            true => Ok(known),
+            false => Err(format!(
+                "{name}: carries no files: expected some of {}",
+                carriers.join(", ")
+            )),
+        });
+        carries.map_err(|what| {
+            error(
+                ErrorKind::ValueValidation,
+                format_args!("--extract-protocols: {what}"),
+            )
         })
     };
     names.iter().map(known).collect()
@@ -1292,6 +1324,16 @@ fn rules(
         let own = own.into_iter().find(|own| own.text() == name);
         let known = own.or_else(|| known_name(name).map(Name::of));
         list.push(known.ok_or_else(|| wrong(name))?);
+    }
+    let filter = &rules.filter;
+    if let Some(both) = filter.protocols.iter().find(|n| filter.except.contains(n)) {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "--protocols: {both} is chosen and left out: leave {both} or !{both} out",
+                both = both.text()
+            ),
+        ));
     }
     match rules.unknown_name() {
         Some(name) => Err(wrong(name)),

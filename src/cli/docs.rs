@@ -83,8 +83,9 @@ source is its JSON schema:";
 const HAR: &str = "\
 What \\fB--har\\fR writes: one JSON document, HAR 1.2, with an entry for each request of HTTP/1 and HTTP/2. An entry is written when \
 the request and its response have ended, so entries stand in the order of their ends. A request that nothing in the capture answers is \
-an entry with status 0, written when its connection ends; where messages are chosen (--kind, --match, --from, --to, -c) only exchanges are \
-written of which both messages are. Responses whose request is not in the capture are left out and counted (har.unmatched). The document is \
+an entry with status 0, written when its connection ends. Where messages are chosen (--kind, --match, --from, --to) an exchange is written \
+of which one message is; -c counts entries where nothing else is written, and else messages, and exchanges are written of which both are among \
+them. Responses whose request is not in the capture are left out and counted (har.unmatched). The document is \
 closed at the end of the run, also where a signal ends it or the input is cut; with SIGHUP each file is a document of its own.
 .PP
 startedDateTime and timings are those of the capture: connect, of the first request of a connection whose SYN was captured, is the time \

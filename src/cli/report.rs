@@ -183,13 +183,14 @@ fn missing(c: &Counters) -> Vec<String> {
 }
 
 /// What a run found and what is missing, in one line. `lost`: what is missing of that which was chosen, or all counters; `chosen`: how
-/// many messages were written, where some were chosen; `folder`: where files were written, if any were asked for; `told`: where something is missing has been told by -vv.
+/// many messages were written, where some were chosen; `folder`: where files were written, if any were asked for; `told`: where something is missing has been told by -vv, and -s has
+/// counted.
 pub(super) fn closing_line(
     c: &Counters,
     lost: &Counters,
     chosen: Option<u64>,
     folder: Option<&str>,
-    told: bool,
+    (told, counted): (bool, bool),
 ) -> String {
     let connections = c.tcp.connections + c.udp.flows + c.sctp.associations;
     let mut line = format!(
@@ -210,8 +211,13 @@ pub(super) fn closing_line(
         line += "; nothing of TCP, UDP or SCTP (-s tells what)";
     }
     if !missing.is_empty() {
-        let more = if told { "" } else { "-n -vv tells where, " };
-        line += &format!("; {} ({more}-s counts)", missing.join(", "));
+        line += &format!("; {}", missing.join(", "));
+        line += match (told, counted) {
+            (false, false) => " (-n -vv tells where, -s counts)",
+            (false, true) => " (-n -vv tells where)",
+            (true, false) => " (-s counts)",
+            (true, true) => "",
+        };
     }
     if let Some(folder) = folder {
         line += &format!("; {} in {folder}", some(c.files.whole, "whole file"));
@@ -527,40 +533,51 @@ mod tests {
         (c.tcp.connections, c.udp.flows) = (11, 1);
         c.message.messages = 1;
         assert_eq!(
-            closing_line(&c, &c, None, None, false),
+            closing_line(&c, &c, None, None, (false, false)),
             "1,234 packets, 12 connections, 1 message"
         );
         (c.tcp.gaps, c.tcp.lost_octets) = (3, 2902);
         (c.files.whole, c.files.incomplete) = (2, 1);
         assert_eq!(
-            closing_line(&c, &c, None, Some("found"), false),
+            closing_line(&c, &c, None, Some("found"), (false, false)),
             "1,234 packets, 12 connections, 1 message; 2,902 bytes missing in 3 gaps (-n -vv tells where, -s counts); 2 whole files in found, 1 incomplete"
         );
         // Who has been told where need not be told how to ask.
-        assert!(closing_line(&c, &c, None, None, true).ends_with(" in 3 gaps (-s counts)"));
+        assert!(
+            closing_line(&c, &c, None, None, (true, false)).ends_with(" in 3 gaps (-s counts)")
+        );
         (c.tcp.gaps, c.tcp.gaps_jump) = (4, 1);
-        let line = closing_line(&c, &c, None, None, false);
+        let line = closing_line(&c, &c, None, None, (false, false));
         assert!(
             line.contains("2,902 bytes missing in 3 gaps, 1 gap of unknown length"),
             "{line}"
         );
         (c.tcp.gaps, c.tcp.lost_octets) = (1, 0);
-        let line = closing_line(&c, &c, None, None, false);
+        let line = closing_line(&c, &c, None, None, (false, false));
         assert!(line.contains("; 1 gap of unknown length ("), "{line}");
         let mut c = Counters::default();
         c.input.packets = 3;
-        assert!(closing_line(&c, &c, None, None, false).contains("; nothing of TCP, UDP or SCTP"));
+        assert!(
+            closing_line(&c, &c, None, None, (false, false))
+                .contains("; nothing of TCP, UDP or SCTP")
+        );
         let mut c = Counters::default();
         assert!(
-            closing_line(&c, &c, Some(0), None, false).ends_with("0 messages, none of them chosen")
+            closing_line(&c, &c, Some(0), None, (false, false))
+                .ends_with("0 messages, none of them chosen")
         );
         c.message.messages = 2000;
         assert!(
-            closing_line(&c, &c, Some(1000), None, false).ends_with("2,000 messages, 1,000 chosen")
+            closing_line(&c, &c, Some(1000), None, (false, false))
+                .ends_with("2,000 messages, 1,000 chosen")
         );
-        assert!(closing_line(&c, &c, Some(2000), None, false).ends_with(", 2,000 messages"));
+        assert!(
+            closing_line(&c, &c, Some(2000), None, (false, false)).ends_with(", 2,000 messages")
+        );
         c.message.incomplete = 1;
-        assert!(closing_line(&c, &c, None, None, false).contains("; 1 incomplete message ("));
+        assert!(
+            closing_line(&c, &c, None, None, (false, false)).contains("; 1 incomplete message (")
+        );
     }
 
     /// Names of counters are no words: whatever is missing is said in plain ones.

@@ -13,7 +13,7 @@ use super::places;
 use super::report::{self, Seen};
 use super::signals::Signals;
 use super::trace::TraceView;
-use super::values::Stats;
+use super::values::{Stats, StatsFormat};
 use crate::assembler::Assembler;
 use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, LinkType};
@@ -209,7 +209,13 @@ impl<'a> Run<'a> {
         }
         self.tell_of_idle_rules();
         match &self.config.stats {
-            Some(stats) => self.report(stats),
+            Some(stats) => {
+                self.report(stats);
+                // What a program reads is left alone.
+                if stats.format == StatsFormat::Text {
+                    self.sum_up();
+                }
+            }
             None => self.sum_up(),
         }
         let held = self.conditions_held();
@@ -288,8 +294,8 @@ impl<'a> Run<'a> {
             }
             None => counters.clone(),
         };
-        let told = self.config.verbose > 1;
-        let line = report::closing_line(counters, &lost, chosen, folder.as_deref(), told);
+        let seen = (self.config.verbose > 1, self.config.stats.is_some());
+        let line = report::closing_line(counters, &lost, chosen, folder.as_deref(), seen);
         let looks_on = io::stderr().is_terminal();
         let line = (looks_on || lost.lost() > 0).then_some(line);
         let sorted = !self.config.sort_delay.is_zero() || self.config.sort_queue > 0;

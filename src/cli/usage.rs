@@ -80,6 +80,8 @@ pub fn one_line(e: &clap::Error) -> String {
         ErrorKind::ArgumentConflict if !option.is_empty() => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
             let other = other.split(['=', ' ', '[']).next().unwrap_or_default();
+            // Of an option that may stand several times.
+            let other = other.trim_end_matches("...");
             if other.is_empty() || other == option {
                 format!("{option}: is given twice, or stands alone: leave the rest out")
             } else {
@@ -150,6 +152,22 @@ mod tests {
             (
                 "-p -n",
                 "--print: does not go with --no-output: leave one of them out",
+            ),
+            (
+                "-q -v",
+                "--quiet: does not go with --verbose: leave one of them out",
+            ),
+            (
+                "--protocols http,!http",
+                "--protocols: http is chosen and left out: leave http or !http out",
+            ),
+            (
+                "-x d --extract-protocols dns",
+                "--extract-protocols: dns: carries no files: expected some of http, http2, ftp, ",
+            ),
+            (
+                "-x d --on-file nosuchprogram",
+                "--on-file: nosuchprogram: there is no such program: install it, or give its path",
             ),
             (
                 "-w",

@@ -108,6 +108,8 @@ pub struct HarTo {
     pub target: Target,
     /// `--har-body`: octets that are shown of a body.
     pub body: usize,
+    /// `--count`, where nothing else is written: entries, at most.
+    pub count: Option<u64>,
     /// `-U`.
     pub packet_buffered: bool,
 }

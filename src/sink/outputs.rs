@@ -293,6 +293,10 @@ macro_rules! to_chosen {
                     to_rows!([rows] $kind table $at $event $args);
                     table.rows_pass_over(false);
                 }
+                if table.har_passes_over(true) {
+                    to_rows!([har] $kind table $at $event $args);
+                    table.har_passes_over(false);
+                }
             }
         } else {
             to_chosen!($how $kind $self $at $event $args);
@@ -525,6 +529,12 @@ impl OutputTable {
         rows.map(|rows| rows.passes_over(passed_over)).is_some()
     }
 
+    /// The same of exchanges, one message of which was chosen.
+    fn har_passes_over(&mut self, passed_over: bool) -> bool {
+        let har = self.har.as_mut();
+        har.map(|har| har.passes_over(passed_over)).is_some()
+    }
+
     /// No output is open but those of messages as packets.
     fn has_packets_alone(&self) -> bool {
         // All fields are named, so that a new row is not forgotten here.
@@ -697,7 +707,9 @@ impl Outputs {
     /// As many messages were written as are wanted.
     #[inline] // asked behind every packet
     pub fn is_full(&self) -> bool {
-        self.left == Some(0) || self.table.rows.as_ref().is_some_and(Table::is_full)
+        self.left == Some(0)
+            || self.table.rows.as_ref().is_some_and(Table::is_full)
+            || self.table.har.as_ref().is_some_and(Har::is_full)
     }
 
     /// Whether any output gets this message. What is told of it later goes to all of them, or to the files alone.
@@ -719,7 +731,8 @@ impl Outputs {
         };
         at.state.passed_over[at.direction.index()] = !chosen;
         let rows = self.table.rows.as_ref();
-        chosen || self.table.files.is_some() || rows.is_some_and(Table::needs_all)
+        let needed = rows.is_some_and(Table::needs_all) || self.table.har.is_some();
+        chosen || needed || self.table.files.is_some()
     }
 
     /// The message that begins, with what it answers; outputs that show how long that took are told when that was asked.
@@ -928,8 +941,9 @@ impl Outputs {
         if let Some(h) = &config.har {
             let to = writer::open(&h.target)?;
             let name = writer::shown(&h.target.name);
-            let unanswered = config.messages.is_all() && config.messages.count.is_none();
-            let mut har = Har::new(name, to, h.body, unanswered, h.packet_buffered);
+            // Where not all messages are told, one that is not may be the answer.
+            let unanswered = config.messages.count.is_none();
+            let mut har = Har::new(name, to, h, unanswered);
             har.out.reopens(&h.target);
             outputs.packets_alone = false;
             outputs.table.har = Some(har);

@@ -580,17 +580,12 @@ fn the_example_for_ci_checks_a_capture() {
 fn what_leaves_nothing_is_told() {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (har, files, file) = (at("har"), at("x"), at("file"));
+    let (files, file) = (at("x"), at("file"));
     fs::write(&file, "").expect("written");
     let capture = fs::read(testdata("http-keepalive.pcap")).expect("read");
     for (args, words, code) in [
         (
-            &["--har", &har, "--kind", "request"][..],
-            "--har: will have no entry",
-            0,
-        ),
-        (
-            &["-x", &files, "--extract-min", "5M", "--extract-max", "1M"],
+            &["-x", &files, "--extract-min", "5M", "--extract-max", "1M"][..],
             "--extract-min: is larger than --extract-max",
             2,
         ),
@@ -606,8 +601,6 @@ fn what_leaves_nothing_is_told() {
         assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
         done.code(code);
     }
-    let both = run(["--har", &har, "--kind", "request,response"], &capture);
-    assert_eq!(both.stderr, "");
     let counters = at("counters.csv");
     let alone = run(["-n", "--counters-file", &counters], &capture);
     assert_eq!(alone.stderr, "");

@@ -275,6 +275,41 @@ fn every_capture_gives_a_document_with_its_exchanges() {
     }
 }
 
+/// An exchange is written of which one message is chosen, whichever of the two that is.
+#[test]
+fn chosen_messages_give_their_exchanges() {
+    let capture = talk(&[
+        (true, &get("/1")),
+        (false, &answer("X: one\r\n", b"a")),
+        (true, &get("/2")),
+        (false, &answer("X: two\r\n", b"b")),
+        (true, &get("/3")),
+    ]);
+    let named = |args: &[&str]| {
+        let url = |entry: &Value| {
+            let url = entry["request"]["url"].as_str().expect("a URL");
+            let status = &entry["response"]["status"];
+            format!("{} {status}", &url[url.len() - 2..])
+        };
+        har(args, &capture).iter().map(url).collect::<Vec<_>>()
+    };
+    let (one, two, three) = ("/1 200", "/2 200", "/3 0");
+    for (args, expected) in [
+        (&["--match", "GET /2"][..], &[two][..]),
+        (&["--match", "X: one"], &[one]),
+        (&["--match", "GET /3"], &[three]),
+        (&["--match", "nothing"], &[]),
+        (&["--kind", "request"], &[one, two, three]),
+        (&["--kind", "response"], &[one, two]),
+        (&["--kind", "response", "--match", "two"], &[two]),
+        (&["-c", "1"], &[one]),
+        (&["-c", "1", "--match", "two"], &[two]),
+        (&["-c", "9"], &[one, two, three]),
+    ] {
+        assert_eq!(named(args), expected, "{args:?}");
+    }
+}
+
 #[test]
 fn cut_inputs_give_a_document() {
     for name in ["http-keepalive.pcap", "http-chunked.pcap"] {
@@ -533,14 +568,15 @@ fn only_exchanges_that_are_known_are_entries() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["response"]["content"]["text"], "two");
     let capture = read(&testdata("http-keepalive.pcap"));
-    for args in [
-        &["--kind", "request"][..],
-        &["--protocols", "dns"],
-        &["-c", "1"],
-    ] {
-        assert_eq!(har(args, &capture).len(), 0, "{args:?}");
+    assert_eq!(har(&["--protocols", "dns"], &capture).len(), 0);
+    // Of messages that are counted, both.
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("har");
+    for (count, expected) in [("1", 0), ("2", 1)] {
+        let name = file.to_str().expect("UTF-8");
+        run(["-p", "--har", name, "-c", count], &capture).ok();
+        assert_eq!(entries(&read(&file)).len(), expected, "{count}");
     }
-    assert_eq!(har(&["-c", "2"], &capture).len(), 1);
 }
 
 /// What waits for an answer is within the limit.

@@ -661,6 +661,7 @@ fn the_man_page_lists_every_field() {
         "sctp-m3ua.pcap",
         "sctp-lost.pcap",
         "mixed.pcapng",
+        "protocols/amqp.pcap",
         "protocols/sip.pcap",
         "protocols/tls.pcap",
         "fragments-udp.pcap",

@@ -826,6 +826,15 @@ fn bash_completes_values_and_items_of_lists() {
         (&["--tab"], &["--table", "--table="]),
         (&["--follow-f"], &[]),
         (&["-c", ""], &[]),
+        (&["--extract-protocols", "http,sm"], &["http,smtp"]),
+        (&["-d", "tc"], &["tcp.port=="]),
+        (&["-d", "tcp.port==9000,mq"], &["tcp.port==9000,mqtt"]),
+        (&["-d", "tcp.port", "==", "9000,mq"], &["9000,mqtt"]),
+        (&["-w", "x.pcap?protocol", "=", "mq"], &["mqtt"]),
+        (
+            &["-w", "x.pcap?protocol=http,mq"],
+            &["x.pcap?protocol=http,mqtt"],
+        ),
     ];
     for (words, expected) in rows {
         let done = Command::new("bash")
@@ -850,7 +859,7 @@ fn bash_completes_values_and_items_of_lists() {
     assert!(zsh.contains(":LIST:_sequence compadd - 104apci "), "{zsh}");
     let fish = run(["--completions", "fish"], b"").text();
     assert!(
-        fish.contains(" -f -a \"(__fish_append , answers "),
+        fish.contains(" -f -a \"(__fish_append , amqp.content_type "),
         "{fish}"
     );
     for script in [zsh, fish] {

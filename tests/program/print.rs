@@ -16,7 +16,7 @@ fn lines(name: &str) -> Vec<String> {
 fn messages_are_named_in_their_protocols_words() {
     for (name, first) in [
         ("104apci", "104apci 6 U (STARTDT act)"),
-        ("amqp", "amqp 8 protocol header"),
+        ("amqp", "amqp 8 protocol header 0-9-1"),
         ("bgp", "bgp 29 OPEN"),
         ("dhcp", "dhcp 244 discover 0x00000007"),
         (
@@ -48,7 +48,7 @@ fn messages_are_named_in_their_protocols_words() {
         ("ntp", "ntp 48 client"),
         ("pgsql", "pgsql 8 SSLRequest"),
         ("radius", "radius 27 Access-Request user0"),
-        ("snmp", "snmp 57 v2c get sysDescr.0 and 1 more"),
+        ("snmp", "snmp 57 v2c get sysDescr.0, sysUpTime.0"),
         ("someip", "someip 19 service 0x1234 method 0x0001 request"),
         ("tpkt", "tpkt 22 connection request"),
     ] {

@@ -1,8 +1,9 @@
 //! AMQP 0-9-1 and 1.0.
 
+use super::super::fields::MessageFields;
 use super::super::length::{LengthField, LengthProtocol, LengthRow, Scan, number, octet};
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{SHOWN, escape, named_number};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
@@ -15,6 +16,16 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     summary: Some(summary),
     transaction: Some(|_, m| transaction(m)),
     numbers_again: true,
+    fields: Some(fields),
+    field_names: &[
+        "method",
+        "exchange",
+        "routing_key",
+        "queue",
+        "vhost",
+        "reply",
+        "content_type",
+    ],
     #[cfg(test)]
     samples: &[
         ("414d5150 00000901", Kind::Other),
@@ -161,10 +172,176 @@ fn transaction(m: &[u8]) -> Option<u64> {
     Some(number(m, 1, 2) << 32 | class << 16 | method)
 }
 
-/// Class and method, or the kind of the frame.
+/// Takes the values of a method, one after the other (AMQP 0-9-1, 4.2.5).
+struct Arguments<'a>(&'a [u8]);
+
+impl<'a> Arguments<'a> {
+    fn octets(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (octets, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(octets)
+    }
+
+    fn number(&mut self, count: usize) -> Option<u64> {
+        self.octets(count).map(|octets| number(octets, 0, count))
+    }
+
+    /// A short string: its length is one octet.
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let len = self.octets(1)?;
+        self.octets(len[0].into())
+    }
+}
+
+/// What a method or a header of content names, and by which name.
+type Named<'a> = (&'static str, &'a [u8]);
+
+/// Appends to `named` what a frame names, as far as it goes (AMQP 0-9-1, 1.4 to 1.8); and returns the number of a reply.
+fn names<'a>(m: &'a [u8], named: &mut Vec<Named<'a>>) -> Option<u64> {
+    let mut a = Arguments(m.get(11..)?);
+    // Texts that stand one behind another, what of them has a name.
+    let mut texts = |a: &mut Arguments<'a>, of: &[&'static str]| {
+        for name in of {
+            let text = a.text()?;
+            if !name.is_empty() && !text.is_empty() {
+                named.push((name, text));
+            }
+        }
+        Some(())
+    };
+    if octet(m, 0) == 2 {
+        // The length of the body, and which properties there are.
+        let mut a = Arguments(m.get(19..)?);
+        if a.number(2)? & 0x8000 != 0 {
+            texts(&mut a, &["content_type"]);
+        }
+        return None;
+    }
+    match (number(m, 7, 2), number(m, 9, 2)) {
+        (10, 40) => {
+            texts(&mut a, &["vhost"]);
+        }
+        (10, 50) | (20, 40) => {
+            let code = a.number(2)?;
+            texts(&mut a, &["reply"]);
+            return Some(code);
+        }
+        (40, 10 | 20) => {
+            a.number(2)?;
+            texts(&mut a, &["exchange"]);
+        }
+        (50, 10 | 30 | 40) | (60, 20 | 70) => {
+            a.number(2)?;
+            texts(&mut a, &["queue"]);
+        }
+        (50, 11) => {
+            texts(&mut a, &["queue"]);
+        }
+        (50, 20 | 50) => {
+            a.number(2)?;
+            texts(&mut a, &["queue", "exchange", "routing_key"]);
+        }
+        (60, 40) => {
+            a.number(2)?;
+            texts(&mut a, &["exchange", "routing_key"]);
+        }
+        (60, 50) => {
+            let code = a.number(2)?;
+            texts(&mut a, &["reply", "exchange", "routing_key"]);
+            return Some(code);
+        }
+        (60, 60) => {
+            a.text()?;
+            a.octets(9)?;
+            texts(&mut a, &["exchange", "routing_key"]);
+        }
+        (60, 71) => {
+            a.octets(9)?;
+            texts(&mut a, &["exchange", "routing_key"]);
+        }
+        _ => {}
+    }
+    None
+}
+
+/// What a frame of 1.0 does (AMQP 1.0, 2.7 and the part on security, 5.3.3): its first octets say where that stands.
+fn performative(m: &[u8]) -> Option<&'static str> {
+    let at = usize::from(octet(m, 4)) * 4;
+    if number(m, 0, 4) == at as u64 {
+        return Some("heartbeat");
+    }
+    let &[0, 0x53, code] = m.get(at..)?.first_chunk()? else {
+        return None;
+    };
+    Some(match code {
+        0x10 => "open",
+        0x11 => "begin",
+        0x12 => "attach",
+        0x13 => "flow",
+        0x14 => "transfer",
+        0x15 => "disposition",
+        0x16 => "detach",
+        0x17 => "end",
+        0x18 => "close",
+        0x40 => "SASL mechanisms",
+        0x41 => "SASL init",
+        0x42 => "SASL challenge",
+        0x43 => "SASL response",
+        0x44 => "SASL outcome",
+        _ => return None,
+    })
+}
+
+/// What is done, and what is named with it.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
+    does(m, out);
+    if !matches!(octet(m, 0), 1 | 2) {
+        return true;
+    }
+    let mut named = Vec::new();
+    if let Some(code) = names(m, &mut named) {
+        let _ = write!(out, " {code}");
+    }
+    for (name, text) in named {
+        out.push_str(match name {
+            "exchange" => " x=",
+            "routing_key" => " rk=",
+            "queue" => " q=",
+            "vhost" => " vhost=",
+            _ => " ",
+        });
+        escape(text.get(..SHOWN).unwrap_or(text), out);
+    }
+    true
+}
+
+/// What of a message has a name.
+fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
+    if octet(m, 0) == 1 {
+        to.write("method", |out| does(m, out));
+    }
+    let mut named = Vec::new();
+    if matches!(octet(m, 0), 1 | 2) {
+        names(m, &mut named);
+    }
+    for (name, text) in named {
+        to.text(name, text);
+    }
+}
+
+/// Class and method, or the kind of the frame.
+fn does(m: &[u8], out: &mut String) {
     match octet(m, 0) {
-        b'A' => out.push_str("protocol header"),
+        b'A' => {
+            out.push_str("protocol header");
+            // 0-9-1 has the number of the protocol ahead of its version, which is a dash in its name.
+            let _ = match m.get(4..8) {
+                Some([0, 0, 9, 1]) => write!(out, " 0-9-1"),
+                Some([_, major, minor, revision]) => write!(out, " {major}.{minor}.{revision}"),
+                _ => Ok(()),
+            };
+        }
+        0 if performative(m).is_some() => out.push_str(performative(m).unwrap_or_default()),
         1 => {
             let classes = [
                 (10, "connection"),
@@ -231,7 +408,9 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
             out,
         ),
     }
-    true
+    if octet(m, 0) == 2 && m.len() >= 19 {
+        let _ = write!(out, ", {} bytes", number(m, 11, 8));
+    }
 }
 
 #[cfg(test)]
@@ -273,6 +452,35 @@ mod tests {
                 "basic.publish",
             ),
             (b"\x01\0\x01\0\0\0\x04\0\x3c\0\x29\xce", "basic.41"),
+            (
+                b"\x01\0\x01\0\0\0\x10\0\x3c\0\x28\0\0\x03ex\n\x05a.b.c\0\xce",
+                "basic.publish x=ex\\n rk=a.b.c",
+            ),
+            (
+                b"\x01\0\x01\0\0\0\x1a\0\x3c\0\x3c\x02ct\0\0\0\0\0\0\0\x01\0\0\x05tasks\xce",
+                "basic.deliver rk=tasks",
+            ),
+            (
+                b"\x01\0\x01\0\0\0\x10\0\x32\0\x0a\0\0\x03jobs",
+                "queue.declare q=job",
+            ),
+            (
+                b"\x01\0\0\0\0\0\x0e\0\x0a\0\x32\x01\x40\x03bye\0\0\0\0\xce",
+                "connection.close 320 bye",
+            ),
+            (
+                b"\x02\0\x01\0\0\0\x19\0\x3c\0\0\0\0\0\0\0\0\0\x2a\x80\0\x0atext/plain\xce",
+                "content header, 42 bytes text/plain",
+            ),
+            // Cut inside a name: nothing is made up.
+            (
+                b"\x01\0\x01\0\0\0\x10\0\x3c\0\x28\0\0\x30ex",
+                "basic.publish",
+            ),
+            (b"AMQP\0\0\x09\x01", "protocol header 0-9-1"),
+            (b"AMQP\x03\x01\0\0", "protocol header 1.0.0"),
+            (b"\0\0\0\x10\x02\0\0\0\0\x53\x18\0\0\0\0\0", "close"),
+            (b"\0\0\0\x08\x02\0\0\0", "heartbeat"),
         ] {
             assert_eq!(said(summary, Transport::Tcp, octets), expected);
         }

@@ -22,7 +22,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     answered_elsewhere: true,
     summary: Some(summary),
     fields: Some(fields),
-    field_names: &["type", "address", "status"],
+    field_names: &["type", "client_id", "address", "status"],
     ..ProtocolRow::NONE
 };
 
@@ -61,6 +61,8 @@ const STATUSES: [&str; 7] = [
     "no prefix available",
 ];
 
+/// Octets of an identifier, at most (RFC 8415, 11.1).
+const LONGEST: usize = 130;
 /// Addresses and prefixes that a summary shows.
 const SHOWN: usize = 3;
 /// Relays behind each other that are looked through (RFC 8415, 7.6: HOP_COUNT_LIMIT).
@@ -158,6 +160,9 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         return true;
     }
     let _ = write!(out, " 0x{:06x}", number(m, 1, 3));
+    if let Some(client) = client(m) {
+        out.extend([" client ", &client]);
+    }
     let (addresses, status) = bindings(m);
     for address in addresses.iter().take(SHOWN) {
         out.extend([" ", address]);
@@ -174,6 +179,15 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     true
 }
 
+/// The identifier of the client (RFC 8415, 21.2), in hexadecimal.
+fn client(m: &[u8]) -> Option<String> {
+    let id = option(options(m), 1).filter(|id| !id.is_empty() && id.len() <= LONGEST)?;
+    Some(id.iter().fold(String::new(), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    }))
+}
+
 /// What of a message has a name: of one that a relay passes on, what is in it.
 fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     let mut inner = m;
@@ -186,6 +200,9 @@ fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
     to.write("type", |out| {
         named_number(TYPES, octet(inner, 0).into(), out)
     });
+    if let Some(client) = client(inner) {
+        to.text("client_id", client.as_bytes());
+    }
     let (addresses, status) = bindings(inner);
     if !addresses.is_empty() {
         let shown = addresses.iter().take(SHOWN).map(String::as_str);

@@ -283,6 +283,10 @@ fn say(m: &[u8], out: &mut String) -> bool {
     out.push_str(match (opcode, response) {
         (0, false) => "query",
         (0, true) => "answer",
+        (1, false) => "inverse query",
+        (1, true) => "inverse answer",
+        (2, false) => "status request",
+        (2, true) => "status",
         (4, false) => "notify",
         (4, true) => "notify answer",
         (5, false) => "update",
@@ -297,6 +301,14 @@ fn say(m: &[u8], out: &mut String) -> bool {
         if let Some(kind) = kind {
             out.push(' ');
             out.push_str(&type_name(kind));
+        }
+    }
+    // Of an inverse query the question stands among the answers (RFC 1035, 6.4).
+    if !response && opcode == 1 {
+        for record in records(m).take(1) {
+            out.push(' ');
+            out.push_str(&type_name(record.kind));
+            record.value(m, " ", out);
         }
     }
     if response {

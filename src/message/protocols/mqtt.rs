@@ -17,7 +17,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     transaction: Some(|_, m| transaction(m)),
     numbers_again: true,
     fields: Some(fields),
-    field_names: &["type", "topic", "client_id", "error"],
+    field_names: &["type", "packet_id", "topic", "client_id", "error"],
     #[cfg(test)]
     samples: &[
         ("100c 00044d515454 04 02 003c 0000", Kind::Request),
@@ -238,13 +238,29 @@ fn refusals(m: &[u8]) -> Vec<u8> {
     code.filter(refuses).into_iter().collect()
 }
 
-/// The type of the packet, the topics or the client that it names, and why something is refused.
+/// The packet identifier, where such a packet has one (MQTT 5, 2.2.1): behind the topic of what is published with QoS 1 or 2.
+fn packet_id(m: &[u8]) -> Option<u64> {
+    let at = match octet(m, 0) >> 4 {
+        3 if octet(m, 0) & 6 != 0 => {
+            let topic = usize::try_from(number(m, body(m), 2)).ok()?;
+            body(m) + 2 + topic
+        }
+        4..=11 => body(m),
+        _ => return None,
+    };
+    m.get(at..at + 2).map(|id| number(id, 0, 2))
+}
+
+/// The type of the packet, its identifier, the topics or the client that it names, and why something is refused.
 fn summary(transport: Transport, m: &[u8], out: &mut String) -> bool {
     let kind = usize::from(octet(m, 0) >> 4);
     let Some(name) = kind.checked_sub(1).and_then(|n| NAMES.get(n)) else {
         return false;
     };
     out.push_str(name);
+    if let Some(id) = packet_id(m) {
+        let _ = write!(out, " id {id}");
+    }
     if let Some((_, name)) = name_of(transport, m).filter(|(_, name)| !name.is_empty()) {
         out.push(' ');
         escape(name, out);
@@ -339,6 +355,9 @@ fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
         return;
     };
     to.text("type", name.as_bytes());
+    if let Some(id) = packet_id(m) {
+        to.number("packet_id", id);
+    }
     match name_of(transport, m) {
         Some((1, client)) => to.text("client_id", client),
         Some((_, topic)) => to.text("topic", topic),
@@ -364,27 +383,38 @@ mod tests {
     fn summaries() {
         for (octets, expected) in [
             (&b"\x30\x05\0\x03a/b"[..], "PUBLISH a/b"),
+            (b"\x32\x07\0\x03a/b\x01\x02", "PUBLISH id 258 a/b"),
+            (b"\x62\x02\0\x07", "PUBREL id 7"),
             (b"\xc0\0", "PINGREQ"),
-            (b"\x82\x08\0\x01\0\x03a/#\0", "SUBSCRIBE a/#"),
-            (b"\x82\x09\0\x01\0\0\x03a/#\0", "SUBSCRIBE a/#"),
+            (b"\x82\x08\0\x01\0\x03a/#\0", "SUBSCRIBE id 1 a/#"),
+            (b"\x82\x09\0\x01\0\0\x03a/#\0", "SUBSCRIBE id 1 a/#"),
             (
                 b"\x82\x0e\0\x01\0\x03a/#\0\0\x03b/+\x01",
-                "SUBSCRIBE a/#, b/+",
+                "SUBSCRIBE id 1 a/#, b/+",
             ),
-            (b"\xa2\x0c\0\x01\0\x03a/#\0\x03b/+", "UNSUBSCRIBE a/#, b/+"),
+            (
+                b"\xa2\x0c\0\x01\0\x03a/#\0\x03b/+",
+                "UNSUBSCRIBE id 1 a/#, b/+",
+            ),
             (b"\x20\x02\0\x05", "CONNACK, refused: not authorized"),
             (b"\x20\x02\0\0", "CONNACK"),
             (
                 b"\x20\x03\0\x86\0",
                 "CONNACK, refused: bad user name or password",
             ),
-            (b"\x90\x03\0\x01\x80", "SUBACK, refused: unspecified error"),
+            (
+                b"\x90\x03\0\x01\x80",
+                "SUBACK id 1, refused: unspecified error",
+            ),
             (
                 b"\x90\x06\0\x01\0\x87\x02\x97",
-                "SUBACK, some refused: not authorized",
+                "SUBACK id 1, some refused: not authorized",
             ),
-            (b"\x90\x04\0\x01\0\x02", "SUBACK"),
-            (b"\x40\x03\0\x01\x87", "PUBACK, refused: not authorized"),
+            (b"\x90\x04\0\x01\0\x02", "SUBACK id 1"),
+            (
+                b"\x40\x03\0\x01\x87",
+                "PUBACK id 1, refused: not authorized",
+            ),
             (b"\xe0\x01\x8e", "DISCONNECT, error: session taken over"),
             (b"\xe0\0", "DISCONNECT"),
             (b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03dev", "CONNECT dev"),

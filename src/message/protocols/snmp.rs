@@ -83,12 +83,15 @@ fn value(m: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(content.split_at(len.min(content.len())))
 }
 
+/// Objects that are named of one PDU, at most.
+const SHOWN: usize = 4;
+
 /// What a PDU says, but for a trap of version 1.
 struct Pdu {
     /// Error status, which only answers have.
     error: u64,
-    /// The object identifier of the first variable, with dots, or what a notification is about.
-    first: String,
+    /// The object identifiers of the first variables, with dots, or what a notification is about.
+    objects: Vec<String>,
     /// How many more variables there are.
     more: usize,
 }
@@ -109,13 +112,16 @@ fn read(m: &[u8]) -> Option<Pdu> {
     // A notification says behind the time what it is (RFC 3416, 4.2.6).
     let notifies = matches!(m.get(at), Some(0xa6 | 0xa7));
     let (mut list, _) = value(pdu)?;
-    let (mut first, mut more) = (None, 0);
+    let (mut objects, mut more) = (Vec::new(), 0);
+    let mut told = false;
     while let Some((variable, rest)) = value(list).filter(|_| !list.is_empty()) {
         let (name, what) = value(variable)?;
-        if notifies && name == TRAP_OID {
-            (first, more) = (Some(dotted(value(what)?.0)), 0);
-        } else if first.is_none() {
-            first = Some(dotted(name));
+        // What stands ahead of it is the time.
+        if notifies && name == TRAP_OID && !told {
+            (objects, more) = (vec![dotted(value(what)?.0)], 0);
+            told = true;
+        } else if objects.len() < SHOWN {
+            objects.push(dotted(name));
         } else {
             more += 1;
         }
@@ -123,9 +129,10 @@ fn read(m: &[u8]) -> Option<Pdu> {
     }
     Some(Pdu {
         error,
-        first: first?,
+        objects,
         more,
     })
+    .filter(|pdu| !pdu.objects.is_empty())
 }
 
 /// What a trap of version 1 is about (RFC 1157, 4.1.6): one of those that all have, or the enterprise and its own number.
@@ -270,7 +277,7 @@ fn about(m: &[u8], tag: u8) -> Option<Pdu> {
     if tag == 0xa4 {
         return Some(Pdu {
             error: 0,
-            first: old_trap(m)?,
+            objects: vec![old_trap(m)?],
             more: 0,
         });
     }
@@ -340,7 +347,7 @@ fn fields(_: Transport, _: Kind, m: &[u8], to: &mut MessageFields) {
         to.number("request_id", id);
     }
     if let Some(pdu) = about(m, tag) {
-        to.text("oid", pdu.first.as_bytes());
+        to.text("oid", pdu.objects.join(",").as_bytes());
         if pdu.error > 0 {
             to.write("error", |out| error_name(pdu.error, out));
         }
@@ -362,7 +369,8 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         out.push(' ');
         named_number(OPERATIONS, u64::from(pdu(m).unwrap_or(0)), out);
         if let Some(pdu) = pdu(m).and_then(|tag| about(m, tag)) {
-            out.extend([" ", &pdu.first]);
+            out.push(' ');
+            out.push_str(&pdu.objects.join(", "));
             if pdu.more > 0 {
                 let _ = write!(out, " and {} more", pdu.more);
             }

@@ -368,7 +368,7 @@ const RECORDS: &[(u64, &str)] = &[
 /// The level and the description of an alert in clear (RFC 8446, 6): one that is encrypted is longer.
 fn alert(m: &[u8]) -> Option<(bool, u8)> {
     match m {
-        [21, _, _, 0, 2, level @ (1 | 2), description, ..] => Some((*level == 2, *description)),
+        [ALERT, _, _, 0, 2, level @ (1 | 2), description, ..] => Some((*level == 2, *description)),
         _ => None,
     }
 }
@@ -435,7 +435,13 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     }
     match handshake(m) {
         Some((_, name)) => out.push_str(name),
-        None => named_number(RECORDS, u64::from(octet(m, 0)), out),
+        None => {
+            // In clear it has two octets.
+            if matches!(m, [ALERT, ..]) && number(m, 3, 2) > 2 {
+                out.push_str("encrypted ");
+            }
+            named_number(RECORDS, u64::from(octet(m, 0)), out);
+        }
     }
     if let Some((fatal, description)) = alert(m) {
         out.push_str(if fatal { ", fatal: " } else { ", warning: " });
@@ -545,6 +551,7 @@ mod tests {
         let mut fields = MessageFields::default();
         super::fields(Transport::Tcp, Kind::Other, &counter, &mut fields);
         assert!(fields.get("handshake").is_none());
+        assert_eq!(said(&[21, 3, 3, 0, 26, 0, 0, 0]), "encrypted alert");
         let done = [22, 3, 3, 0, 4, 14, 0, 0, 0];
         assert_eq!(said(&done), "ServerHelloDone");
         // The first of several in a record, and one that goes on in the next record.

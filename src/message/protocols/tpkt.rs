@@ -3,10 +3,11 @@
 use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, number, octet};
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{escape, named_number};
 use super::s7_words;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
+use memchr::memchr;
 use std::fmt::Write as _;
 
 /// Its row.
@@ -118,6 +119,13 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
     );
     if more_follows(m) {
         out.push_str(", more follows");
+    }
+    // Who wants to log on, for a balancer (MS-RDPBCGR, 2.2.1.1).
+    let behind = m.get(11..).filter(|_| octet(m, 5) == 0xe0);
+    if let Some(cookie) = behind.and_then(|text| text.strip_prefix(b"Cookie: ")) {
+        let end = memchr(b'\r', cookie).unwrap_or(cookie.len());
+        out.push_str(", cookie ");
+        escape(&cookie[..end], out);
     }
     true
 }
@@ -467,6 +475,10 @@ mod tests {
                 "S7 userdata request function 15:9",
             ),
             (b"\x03\0\0\x0b\x06\xe0\0\0\0\x01\0", "connection request"),
+            (
+                b"\x03\0\0\x2b\x26\xe0\0\0\0\x01\0Cookie: mstshash=eve\x1b\r\n\x01\0\x08\0\x03\0\0\0",
+                "connection request, cookie mstshash=eve\\x1b",
+            ),
             (b"\x03\0\0\x0c\x08\x02\x16\x32\x05\x04\x03\x88", "Q.931 setup"),
             (b"\x03\0\0\x09\x08\x02\x96\x32\x5a", "Q.931 release complete"),
         ] {

@@ -46,4 +46,5 @@ pub(in crate::sink) use content::words::utf8;
 pub use list::FIELDS;
 pub use options::{FileChoice, FileOptions};
 pub(crate) use output::Files;
+pub use sources::file_protocols;
 pub use sums::SumKind;

@@ -523,7 +523,7 @@ impl Store {
         let (run, failed, first) = self.commands.as_ref()?.done();
         let first = first?;
         Some(format!(
-            "--on-file: {failed} of {run} commands failed, the first was {first}"
+            "--on-file: {failed} of {run} commands failed, the first was {first}: what it wrote stands above"
         ))
     }
 

@@ -10,6 +10,7 @@ use crate::base::stream::Close;
 use crate::message::{HttpStart, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::sink::exchange::{TOLD, Unmatched, WaitingRequest};
 use crate::sink::json_line::write;
+use crate::sink::options::HarTo;
 use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::is_interim;
 use crate::sink::text::Rfc3339;
@@ -28,8 +29,12 @@ pub(crate) struct Har {
     pub(in crate::sink) out: BufferedWriter,
     /// `--har-body`: octets that are shown of a body.
     most: usize,
-    /// Requests without an answer are entries too: not where some messages are not chosen, which may be their answers.
+    /// Requests without an answer are entries too.
     unanswered: bool,
+    /// Entries that may still be written, where there is a bound.
+    left: Option<u64>,
+    /// What comes now is of a message that was not chosen.
+    passed_over: bool,
     /// The document was begun, and has an entry.
     begun: bool,
     any: bool,
@@ -38,15 +43,28 @@ pub(crate) struct Har {
 }
 
 impl Har {
-    pub(crate) fn new(name: &str, to: Writer, most: usize, unanswered: bool, each: bool) -> Self {
+    /// `unanswered`: requests without an answer are entries too.
+    pub(crate) fn new(name: &str, to: Writer, options: &HarTo, unanswered: bool) -> Self {
         Self {
-            out: BufferedWriter::new(name, to, each),
-            most,
+            out: BufferedWriter::new(name, to, options.packet_buffered),
+            most: options.body,
             unanswered,
+            left: options.count,
+            passed_over: false,
             begun: false,
             any: false,
             nanos: Vec::new(),
         }
+    }
+
+    /// What comes now is of a message that was not chosen, or is not.
+    pub(in crate::sink) const fn passes_over(&mut self, passed_over: bool) {
+        self.passed_over = passed_over;
+    }
+
+    /// As many entries were written as are wanted.
+    pub(in crate::sink) fn is_full(&self) -> bool {
+        self.left == Some(0)
     }
 
     /// Writes what stands ahead of the first entry.
@@ -70,6 +88,12 @@ impl Har {
         request: &HalfExchange,
         response: Option<&HalfExchange>,
     ) {
+        if self.is_full() || !(request.chosen || response.is_some_and(|r| r.chosen)) {
+            return;
+        }
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+        }
         self.header();
         let place = usize::try_from(cx.packet.interface).unwrap_or(usize::MAX);
         let nanos = self.nanos.get(place).copied().unwrap_or(false);
@@ -153,7 +177,7 @@ impl MessageSink for Har {
         }
         if !asks && start.answers.is_none() {
             let interim = is_interim(start.protocol, at.flow.transport, start.head);
-            at.cx.counters.har.unmatched += u64::from(!interim);
+            at.cx.counters.har.unmatched += u64::from(!interim && !self.passed_over);
             return;
         }
         // The first request of a connection has waited for it.
@@ -169,6 +193,7 @@ impl MessageSink for Har {
             head: start.head.to_vec(),
             from: start.offset + start.head.len() as u64,
             asks,
+            chosen: !self.passed_over,
             pushed,
             opened: opened.filter(|opened| *opened <= start.time),
             answers: start.answers.unwrap_or(0),
@@ -276,7 +301,9 @@ impl MessageSink for Har {
                 self.entry(at.cx, of, &request.kept, Some(&response));
             }
             Err(Unmatched::Kept) => {}
-            Err(Unmatched::Unknown(_)) => at.cx.counters.har.unmatched += 1,
+            Err(Unmatched::Unknown(response)) => {
+                at.cx.counters.har.unmatched += u64::from(response.chosen);
+            }
         }
     }
 

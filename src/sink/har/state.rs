@@ -40,6 +40,8 @@ pub(super) struct HalfExchange {
     pub(super) direction: usize,
     /// It is a request.
     pub(super) asks: bool,
+    /// It was chosen, and is no mere half of an exchange that was.
+    pub(super) chosen: bool,
     /// Of a request that a server promises (RFC 9113, 8.4): it sends it itself.
     pub(super) pushed: bool,
     /// When the connection was opened, where this is its first request and that is known.

@@ -268,7 +268,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "mqtt",
-        "of MQTT: type, topic (the first) or client_id; error, why something is refused",
+        "of MQTT: type, packet_id, topic (the first) or client_id; error, why something is refused",
     ),
     (
         "message",
@@ -295,12 +295,17 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "snmp",
-        "of SNMP: version, operation, request_id, oid, the first, or what a trap is about; error; less where it is encrypted",
+        "of SNMP: version, operation, request_id, oid, a list of the first four, or what a trap is about; error; less where it is encrypted",
     ),
     (
         "message",
         "dhcpv6",
-        "of DHCPv6: type, address, a list of addresses and prefixes, status, a number",
+        "of DHCPv6: type, client_id, address, a list of addresses and prefixes, status, a number",
+    ),
+    (
+        "message",
+        "amqp",
+        "of AMQP 0-9-1: method, exchange, routing_key, queue, vhost, reply; of a content header content_type",
     ),
     ("message", "radius", "of RADIUS: code, id, user"),
     (

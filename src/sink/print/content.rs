@@ -4,6 +4,7 @@ use super::look::Paint;
 use crate::message::{show, unfolded_lines};
 use crate::sink::coded_body::BodyCodings;
 use crate::sink::files::{parameter, utf8};
+use bstr::ByteSlice as _;
 use memchr::memchr;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
@@ -168,8 +169,38 @@ fn missing(lost: u64, p: &Paint, out: &mut String) {
     let _ = writeln!(out, "{INDENT}{}{words}{}", p.bad, p.off);
 }
 
-/// Text as UTF-8: by the mark at its beginning, by the character set that its type names, or, of a type that is text and says nothing
-/// of it, by the one that such types had once (RFC 2616, 3.7.1).
+/// The character set that a document names at its beginning: HTML in a `<meta>`, XML in its declaration.
+fn declared_charset(octets: &[u8]) -> Option<Vec<u8>> {
+    // Where HTML looks for it (13.2.3.2).
+    let begin = octets[..octets.len().min(1024)].to_ascii_lowercase();
+    let text = begin.trim_ascii_start();
+    if !text.starts_with(b"<") {
+        return None;
+    }
+    let named = |tag: &[u8], name: &str| {
+        let value = &tag[tag.find(name)? + name.len()..];
+        let value = value.trim_ascii_start().strip_prefix(b"=")?;
+        let value = value.trim_ascii_start();
+        let value = value.strip_prefix(b"\"").unwrap_or(value);
+        let value = value.strip_prefix(b"'").unwrap_or(value);
+        let ends =
+            |c: &u8| matches!(c, b'"' | b'\'' | b';' | b'/' | b'?') || c.is_ascii_whitespace();
+        let end = value.iter().position(ends).unwrap_or(value.len());
+        Some(value[..end].to_vec()).filter(|name| !name.is_empty())
+    };
+    let tag = |at: usize| {
+        let end = memchr(b'>', &text[at..]).map_or(text.len(), |end| at + end);
+        &text[at..end]
+    };
+    if text.starts_with(b"<?xml") {
+        return named(tag(0), "encoding");
+    }
+    text.find_iter("<meta")
+        .find_map(|at| named(tag(at), "charset"))
+}
+
+/// Text as UTF-8: by the mark at its beginning, by the character set that its type names, by the one that it names itself, or, of a
+/// type that is text and says nothing of it, by the one that such types had once (RFC 2616, 3.7.1).
 fn decoded<'a>(octets: &'a [u8], about: &BodyCodings) -> Cow<'a, [u8]> {
     for (mark, charset) in MARKS {
         if let Some(behind) = octets.strip_prefix(*mark) {
@@ -183,6 +214,12 @@ fn decoded<'a>(octets: &'a [u8], about: &BodyCodings) -> Cow<'a, [u8]> {
             _ => charset,
         };
         return utf8(&charset, octets.to_vec()).into();
+    }
+    if let Some(charset) = declared_charset(octets) {
+        // What can be read as ASCII is none of two octets for each character (HTML, 13.2.3.2).
+        let wide = charset.starts_with(b"utf-16");
+        let charset = if wide { b"utf-8" } else { charset.as_slice() };
+        return utf8(charset, octets.to_vec()).into();
     }
     // What was cut in the middle of a character is UTF-8 still, if others are.
     let is_utf8 = match std::str::from_utf8(octets) {
@@ -400,6 +437,42 @@ mod tests {
                 shown(fields, b"caf\xe9", &[], 0),
                 "    caf\u{e9}\n",
                 "{fields}"
+            );
+        }
+        // A document says it itself; where both do, the header is believed.
+        for (fields, octets) in [
+            (
+                "Content-Type: text/html\r\n",
+                &b"<html><META charset=koi8-r>\xc1"[..],
+            ),
+            (
+                "",
+                b" <meta http-equiv='Content-Type' content='text/html; charset=koi8-r'>\xc1",
+            ),
+            ("", b"<?xml version='1.0' encoding='KOI8-R'?>\xc1"),
+            (
+                "Content-Type: text/html; charset=koi8-r\r\n",
+                b"<meta charset=utf-8>\xc1",
+            ),
+        ] {
+            let text = shown(fields, octets, &[], 0);
+            assert!(text.ends_with(">\u{430}\n"), "{fields}: {text}");
+        }
+        let fields = "Content-Type: text/html\r\n";
+        let named = "<meta charset=utf-16>\u{e9}";
+        assert_eq!(
+            shown(fields, named.as_bytes(), &[], 0),
+            format!("    {named}\n")
+        );
+        for odd in [
+            "<meta charset",
+            "<meta charset=",
+            "<meta charset='>",
+            "<?xml encoding=?>",
+        ] {
+            assert_eq!(
+                shown(fields, odd.as_bytes(), &[], 0),
+                format!("    {odd}\n")
             );
         }
         // Nobody says that this is text, or in which characters.

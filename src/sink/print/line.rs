@@ -548,7 +548,19 @@ pub(super) fn line(
     let mut room = look
         .width
         .map_or(usize::MAX, |width| width.saturating_sub(used));
-    if room < SUMMARY + delay.len() {
+    // How long it took says more than the word for what is missing, which a sign tells too.
+    let (short, sign) = (Mark::Short.columns(), Mark::Sign.columns());
+    let wanted = SUMMARY.min(shown.summary.len()) + delay.len();
+    if !delay.is_empty()
+        && room < wanted
+        && incomplete.len() == short
+        && room + short - sign >= wanted
+    {
+        incomplete.clear();
+        incomplete.push_str(" !");
+        room += short - sign;
+    }
+    if room < wanted {
         delay.clear();
     }
     room = room.saturating_sub(delay.len()).max(1);
@@ -712,7 +724,12 @@ mod tests {
         for width in [80, 90, 100, 104, 108, 111] {
             let text = lines(Some(width), false);
             assert!(text.contains(" HTTP/1.1 404"), "{width}:\n{text}");
-            assert!(text.ends_with(" [incomplete]\n"), "{width}:\n{text}");
+            // A sign says what is missing where the words would take the place of the time.
+            let ends = [" (93 us) !\n", " (93 us) [incomplete]\n"];
+            assert!(
+                ends.iter().any(|end| text.ends_with(end)),
+                "{width}:\n{text}"
+            );
         }
         assert!(lines(Some(140), false).ends_with("(93 us) [incomplete: 1448 bytes lost]\n"));
         let long = lines_of(Some(70), false, TimeForm::Utc, ("192.168.100.123", 50000));

@@ -88,12 +88,12 @@ impl Tone {
             "imap" => return bad(matches!(second, "NO" | "BAD")),
             "mysql" | "tftp" => return bad(first == "error"),
             "pgsql" => return bad(first == "ErrorResponse"),
-            // A refusal, or an error that ends the connection: topics stand behind no comma of the first word.
-            "mqtt" => return bad(first.ends_with(',')),
-            "snmp" => return bad(fields.get("error").is_some()),
+            // Also what ends a connection of MQTT.
+            "mqtt" | "snmp" => return bad(fields.get("error").is_some()),
             "dhcpv6" => return bad(fields.get("status").is_some()),
             "mbtcp" | "tpkt" => return bad(summary.contains(", error")),
             "diameter" => return bad(summary.contains(", error") || result(summary) >= 3000),
+            "amqp" if first.ends_with(".close") => return bad(!matches!(second, "" | "200")),
             "bgp" => return bad(first == "NOTIFICATION"),
             "cql" => return bad(first == "ERROR"),
             "opcua" => return bad(first == "error" || summary == "fault response"),
@@ -192,8 +192,9 @@ mod tests {
                 "read coils, unit 1, transaction 7, error 2",
                 Tone::Bad,
             ),
-            ("mqtt", "CONNACK, refused: not authorized", Tone::Bad),
-            ("mqtt", "SUBSCRIBE a, refused: b", Tone::Plain),
+            ("mqtt", "SUBSCRIBE id 1 a, refused: b", Tone::Plain),
+            ("amqp", "connection.close 320 CONNECTION_FORCED", Tone::Bad),
+            ("amqp", "channel.close 200", Tone::Plain),
             ("radius", "Access-Reject", Tone::Bad),
             ("tpkt", "S7 ack-data read var, error 0x8104", Tone::Bad),
             ("nbss", "SMB2 create response, no such file", Tone::Plain),
@@ -221,7 +222,7 @@ mod tests {
             ("tls", "alert, warning: unrecognized name", Tone::Warn),
             ("tls", "alert, warning: close notify", Tone::Plain),
             // It is encrypted.
-            ("tls", "alert", Tone::Plain),
+            ("tls", "encrypted alert", Tone::Plain),
             ("s1ap", "initiatingMessage ErrorIndication", Tone::Bad),
             ("ngap", "unsuccessfulOutcome NGSetup", Tone::Warn),
             ("ngap", "initiatingMessage NGSetup", Tone::Plain),
@@ -230,6 +231,10 @@ mod tests {
             let found = Tone::of(protocol, summary, &MessageFields::default());
             assert_eq!(found, tone, "{protocol} {summary}");
         }
+        let mut refused = MessageFields::default();
+        refused.text("error", b"not authorized");
+        let found = Tone::of("mqtt", "CONNACK, refused: not authorized", &refused);
+        assert_eq!(found, Tone::Bad);
     }
 
     /// The status of SMB2 is no status of HTTP, however large.

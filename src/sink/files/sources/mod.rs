@@ -39,6 +39,12 @@ macro_rules! sources {
         pub(super) struct Sources { $( $field: $Source, )* }
 
         impl Sources {
+            /// Protocols that carry files.
+            fn protocols(&self) -> Vec<&'static str> {
+                let all: &[&[&'static str]] = &[$( self.$field.protocols() ),*];
+                all.concat()
+            }
+
             /// Asks each source whether it takes a new connection as a stream. True if one does.
             pub(super) fn claim<S>(
                 &mut self,
@@ -159,6 +165,11 @@ sources! {
     websocket: Websocket(websocket::Websocket);
     /// TFTP, which keeps nothing with a connection.
     tftp: Tftp(tftp::Tftp);
+}
+
+/// Protocols that carry files, by Wireshark's names.
+pub fn file_protocols() -> Vec<&'static str> {
+    Sources::default().protocols()
 }
 
 fn at<'a, S, Connection>(
