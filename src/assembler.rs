@@ -132,10 +132,20 @@ impl<M: MessageSink> Assembler<M> {
     pub fn resume(mut state: State<M::State>, sink: M) -> Self {
         // Indexes are not saved: hashing is keyed anew in each process.
         state.tcp.reindex();
+        state.cx.budget.resume();
         Self {
             state,
             extractor: Extractor::new(sink),
         }
+    }
+
+    /// The same with other limits than those that a resumed state was made with. What waits already is held to them from the next
+    /// packet on.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.state.cx.budget.set_limit(limits.memory);
+        self.state.cx.limits = limits;
+        self
     }
 
     /// The same with what the user says of ports and protocols. Where a state is resumed, they are those that it was
@@ -190,6 +200,11 @@ impl<M: MessageSink> Assembler<M> {
     /// What may be allocated for all that waits, for those who hold packets ahead of it.
     pub fn budget(&mut self) -> &mut Budget {
         &mut self.state.cx.budget
+    }
+
+    /// Where messages go, and what the stages share with it.
+    pub fn sink_and_context(&mut self) -> (&mut M, &mut Context) {
+        (&mut self.extractor.sink, &mut self.state.cx)
     }
 
     /// Where messages go.

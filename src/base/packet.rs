@@ -156,6 +156,12 @@ impl Interface {
         key(self) == key(other)
     }
 
+    /// Both are described in the same words.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let texts = |i: &Self| (i.name.clone(), i.description.clone(), i.comment.clone());
+        self.is_like(other) && texts(self) == texts(other)
+    }
+
     /// An interface of which nothing else is known; its timestamps are in microseconds.
     pub const fn new(link_type: LinkType, snap_len: u32) -> Self {
         Self {

@@ -1,11 +1,12 @@
 //! Periods of capture time, at whose ends something is written.
 
 use super::time::{CaptureClock, Timestamp};
+use crate::base::state::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Periods of one length. The first begins with the first packet, and each later one where the last has ended; those in which
 /// nothing was captured are left out.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Periods {
     length: Duration,
     clock: CaptureClock,
@@ -21,6 +22,11 @@ impl Periods {
             clock: CaptureClock::default(),
             start: None,
         }
+    }
+
+    /// Goes on with the period of an earlier run, whatever its length was to be.
+    pub fn go_on(&mut self, before: Self) {
+        (self.clock, self.start) = (before.clock, before.start);
     }
 
     /// A packet of this time comes next: true where it belongs to another period, so that the one that ends has to be

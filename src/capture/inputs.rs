@@ -14,6 +14,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An input that has been opened.
 pub type InputSource = Box<dyn Read + Send>;
@@ -73,6 +75,20 @@ struct WaitingInput {
     file: Option<File>,
 }
 
+/// An input that is read, and how much of all was.
+struct CountedRead<R> {
+    file: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for CountedRead<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(octets)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
 /// Several inputs in order, as one capture: connections go on across rotated files, frames and interfaces are counted
 /// on. Each input is opened when the one before has ended, whatever [`recognise`](Self::recognise) has seen of it.
 pub struct Inputs {
@@ -84,6 +100,8 @@ pub struct Inputs {
     is_file: bool,
     /// They were sorted by their first packets.
     sorted: bool,
+    /// Octets that were read of all of them, as they are stored.
+    read: Arc<AtomicU64>,
 }
 
 impl Inputs {
@@ -109,6 +127,7 @@ impl Inputs {
             stop: None,
             is_file: false,
             sorted: false,
+            read: Arc::default(),
         }
     }
 
@@ -253,6 +272,11 @@ impl Inputs {
         }
     }
 
+    /// Octets that were read of all inputs until now, as they are stored: compressed ones before they are decompressed.
+    pub fn octets_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
     /// The next [`Inputs::fill`] may wait for somebody: the input is no regular file.
     pub const fn may_wait(&self) -> bool {
         !self.is_file
@@ -265,9 +289,13 @@ impl Inputs {
             None => open(path(&next.name), self.stop.is_some())?,
         };
         self.is_file = file.metadata()?.is_file();
+        let read = Arc::clone(&self.read);
         Ok(match &self.stop {
-            Some(stop) if !self.is_file => Box::new(Stoppable::new(file, stop.clone())),
-            _ => Box::new(file),
+            Some(stop) if !self.is_file => {
+                let file = Stoppable::new(file, stop.clone());
+                Box::new(CountedRead { file, read })
+            }
+            _ => Box::new(CountedRead { file, read }),
         })
     }
 

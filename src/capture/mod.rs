@@ -31,9 +31,10 @@ pub use stop::Stop;
 pub use totals::Totals;
 
 use crate::base::packet::{INTERFACES, Interface, LinkType, SHARED_KINDS};
+use crate::base::state::{Deserialize, Serialize};
 
 /// What an output has to know of the first input before it writes its own file header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FileHeader {
     /// What packets begin with; of pcapng, on its first interface.
     pub link_type: LinkType,

@@ -35,6 +35,8 @@ pub(super) struct Section {
     first: u32,
     /// Of its interfaces for which there was no number left: that of the one they are like.
     shared: Vec<u32>,
+    /// It goes on with the section that an earlier run has read last, up to this one of its interfaces.
+    continued: Option<u32>,
 }
 
 /// What a block was.
@@ -76,6 +78,7 @@ impl Section {
             big_endian: false,
             first: 0,
             shared: Vec::new(),
+            continued: None,
         }
     }
 
@@ -134,7 +137,7 @@ impl Section {
             EPB_MAGIC => self.enhanced_packet(body, totals),
             SPB_MAGIC => self.simple_packet(body, &mut totals.interfaces),
             PB => self.packet(body, totals),
-            SHB_MAGIC => self.section_header(body, &totals.interfaces),
+            SHB_MAGIC => self.section_header(body, totals),
             IDB_MAGIC => self.interface_description(body, totals),
             ISB_MAGIC => self.interface_statistics(body, totals),
             CaptureBlock::SECRETS | CaptureBlock::NAMES => {
@@ -153,7 +156,7 @@ impl Section {
         }
     }
 
-    fn section_header(&mut self, body: BlockBody<'_>, interfaces: &[Interface]) -> Parsed {
+    fn section_header(&mut self, body: BlockBody<'_>, totals: &mut Totals) -> Parsed {
         let (major, minor) = (body.u16(4)?, body.u16(6)?);
         // Writers of 1.2 mean 1.0.
         if major != 1 {
@@ -161,7 +164,11 @@ impl Section {
         }
         // Interfaces are numbered by section; those of earlier sections keep their number in the
         // whole input.
-        self.first = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
+        self.continued = totals.continues.then_some(0);
+        if self.continued.is_none() {
+            totals.section = u32::try_from(totals.interfaces.len()).unwrap_or(u32::MAX);
+        }
+        self.first = totals.section;
         self.shared.clear();
         Some(Ok(Block::Other))
     }
@@ -289,9 +296,8 @@ impl Section {
         const OPTIONS: usize = 8;
         let link_type = LinkType(body.u16(0)?);
         let snap_len = body.u32(4)?;
-        let interfaces = &mut totals.interfaces;
         let mut interface = Interface::new(link_type, snap_len);
-        let described = interfaces.len() < DESCRIBED;
+        let described = totals.interfaces.len() < DESCRIBED;
         for (code, value) in body.options(OPTIONS) {
             match (code, value) {
                 (1, text) if described => interface.comment = words(text),
@@ -308,6 +314,24 @@ impl Section {
                 _ => {}
             }
         }
+        if let Some(at) = self.continued {
+            if at == 0 && totals.continued(&interface).is_none() {
+                // It is another capture.
+                self.continued = None;
+                totals.section = u32::try_from(totals.interfaces.len()).unwrap_or(u32::MAX);
+                self.first = totals.section;
+            } else if let Some(known) = totals.interfaces.get_mut((self.first + at) as usize) {
+                if !known.is_same(&interface) {
+                    *known = interface;
+                }
+                self.continued = Some(at + 1);
+                return Some(Ok(Block::Interface(link_type)));
+            } else {
+                // There were no more.
+                self.continued = None;
+            }
+        }
+        let interfaces = &mut totals.interfaces;
         if interfaces.len() < INTERFACES {
             interfaces.push(interface);
         } else {

@@ -196,8 +196,14 @@ impl<R: Read> Reader<R> {
         Self::resume(name, input, Totals::default())
     }
 
-    /// The same, with frames, interfaces and counters going on from an earlier run.
-    pub fn resume(name: impl Into<String>, input: R, totals: Totals) -> Self {
+    /// The same, with frames, interfaces and counters going on from an earlier run: the first file is taken for a part of the one that
+    /// was read last, as long as its interfaces are described in the same words.
+    pub fn resume(name: impl Into<String>, input: R, mut totals: Totals) -> Self {
+        totals.continues = !totals.interfaces.is_empty();
+        let boundary = (totals.frame > 0).then(|| Boundary {
+            end: totals.time,
+            before: Some("the piece of the last run".to_owned()),
+        });
         Self {
             name: name.into(),
             input: Decompress::new(input),
@@ -210,7 +216,7 @@ impl<R: Read> Reader<R> {
             header: None,
             totals,
             warnings: Vec::new(),
-            boundary: None,
+            boundary,
             order_told: false,
             shown: false,
             ended: false,
@@ -594,7 +600,10 @@ impl<R: Read> Reader<R> {
         match Pcap::header(octets, number) {
             RecordLook::Whole((mut pcap, file, interface)) => {
                 let totals = &mut self.totals;
-                if totals.interfaces.len() < INTERFACES {
+                if let Some(number) = totals.continued(&interface) {
+                    pcap.share(number);
+                } else if totals.interfaces.len() < INTERFACES {
+                    totals.section = number;
                     totals.interfaces.push(interface);
                 } else if let Some(number) = shared_interface(interface, &mut totals.interfaces) {
                     pcap.share(number);

@@ -19,6 +19,11 @@ pub struct Totals {
     pub late: Duration,
     /// All interfaces, in the order of their numbers.
     pub interfaces: Vec<Interface>,
+    /// Number of the first interface of the file, or the section of pcapng, that was read last.
+    pub section: u32,
+    /// The file that is read next goes on with the one that an earlier run has read last: its interfaces are the same.
+    #[serde(skip)]
+    pub(super) continues: bool,
     /// What was counted.
     pub counters: InputCounters,
     /// Decryption secrets and name resolution blocks are kept in `blocks`; else they are only counted.
@@ -32,6 +37,15 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// The number of the interface that a file is, or the first one of a section, where that goes on with an earlier run.
+    pub(super) fn continued(&mut self, interface: &Interface) -> Option<u32> {
+        let continues = std::mem::take(&mut self.continues);
+        let known = self.interfaces.get(self.section as usize);
+        known
+            .filter(|known| continues && known.is_same(interface))
+            .map(|_| self.section)
+    }
+
     /// Counts a packet of which `len` octets of `orig_len` were captured.
     #[inline(always)] // on every packet's way
     pub(super) fn count(&mut self, time: Timestamp, len: usize, orig_len: u32) {

@@ -2,10 +2,10 @@
 
 use super::conditions::Condition;
 use super::values::{
-    ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, Stats, Times, Unframed,
-    checksums, command_words, count, count_or_off, decode_as, framer, gap_size, kind, look_behind,
-    media_type, number, output, pattern, period, reorder_window, size, stats, sum_kind, time,
-    time_or_off, transports, tunnels, when,
+    ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
+    Times, Unframed, checksums, command_words, count, count_or_off, decode_as, framer, gap_size,
+    kind, look_behind, media_type, number, output, pattern, period, reorder_window, size, stats,
+    sum_kind, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -49,7 +49,8 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
          ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
-         --sctp-stats, --counters-file, --log-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 is ignored.",
+         --sctp-stats, --counters-file, --log-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 keeps the state in the file of --save-state, \
+         and the run goes on.",
     ),
     (
         "Exit status",
@@ -675,6 +676,26 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Operation", hide_short_help = true)]
     pub(super) save_config: bool,
 
+    /// Keep all that waits in this file at the end, and on SIGUSR2, instead of giving it up
+    ///
+    /// The end of the input is not the end of its connections then: half messages, holes, fragments, files that have begun, counters and
+    /// numbers go on in the run that loads the state, so that a capture in pieces gives what it gives as a whole. Files of --write
+    /// and --json are each run's own, those of --extract and --dump go on. The file is written beside its name and put in its
+    /// place: a run that is killed leaves the old one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", conflicts_with = "state", hide_short_help = true)]
+    pub(super) save_state: Option<PathBuf>,
+
+    /// Go on with what another run has kept in this file
+    ///
+    /// With the same outputs and settings; limits, time-outs, names of files for --write and --json and what is shown on stderr may be
+    /// others. A state that is damaged, no state, or of another version is refused, and nothing is written.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", conflicts_with = "state", hide_short_help = true)]
+    pub(super) load_state: Option<PathBuf>,
+
+    /// Go on from this file where it is there, and keep what waits in it at the end: one command for all pieces of a capture
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
+    pub(super) state: Option<PathBuf>,
+
     /// Write the counters into this file as CSV, a row for each period of the capture
     ///
     /// The file is continued where it is there. Its header names the counters; where those are others than this version has, the
@@ -739,6 +760,18 @@ pub(super) struct Args {
     /// Do not fit lines to the width of the terminal
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) wide: bool,
+
+    /// Show on stderr how far a run has come: bytes, rate, time left, messages
+    ///
+    /// Never beside lines of messages on the same terminal, and not with --trace or --quiet. It is taken away at the end.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Observation",
+        hide_short_help = true
+    )]
+    pub(super) progress: ShownProgress,
 
     /// When to use colours, on stdout and stderr
     #[arg(

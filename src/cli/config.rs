@@ -1,12 +1,13 @@
 //! What a run does: checked, and made once from the options.
 
 use super::args::{Args, command};
+use super::bound::settings;
 use super::conditions::{Condition, by_known_name};
 use super::ini;
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
 use super::usage::FRAMED;
-use super::values::{Color, Stats, Times, Unframed};
+use super::values::{Color, ShownProgress, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
@@ -64,6 +65,14 @@ pub struct Config {
     pub sctp_stats: Option<PathBuf>,
     /// `--counters-file`.
     pub counters_file: Option<CountersFile>,
+    /// `--save-state`: where what waits is kept at the end, and on SIGUSR2.
+    pub save_state: Option<PathBuf>,
+    /// `--load-state`: where a run goes on.
+    pub load_state: Option<LoadedState>,
+    /// What a state is bound to.
+    pub settings: Vec<(String, String)>,
+    /// `--progress`.
+    pub progress: ShownProgress,
     /// `--log-file`: where messages go instead of stderr.
     pub log_file: Option<PathBuf>,
     /// `-v`, how often.
@@ -97,6 +106,15 @@ pub struct CountersFile {
     pub period: Duration,
     /// Each row says what was counted in its period.
     pub per_period: bool,
+}
+
+/// Where a state is read from.
+#[derive(Clone, Debug)]
+pub struct LoadedState {
+    /// The file.
+    pub path: PathBuf,
+    /// It has to be there.
+    pub required: bool,
 }
 
 /// What the command line asks for.
@@ -154,6 +172,7 @@ pub fn parse(
     let mut config = config(args, inputs, stdout_is_terminal)?;
     config.notes.extend(file_notes);
     config.notes.extend(notes);
+    config.settings = settings(&matches, &config.sink);
     Ok(Invocation::Run(Box::new(config)))
 }
 
@@ -197,7 +216,16 @@ fn read_config(path: &Path) -> io::Result<String> {
 /// Options that say more of another one, which has to be there.
 fn check_company(matches: &ArgMatches, args: &Args) -> Result<(), clap::Error> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let keeps = args.state.is_some() || args.save_state.is_some() || args.load_state.is_some();
+    let archive = args
+        .extract
+        .as_ref()
+        .is_some_and(|dir| dir.as_os_str() == "-");
     let rows = [
+        (
+            keeps && archive,
+            "--extract -: writes one archive, which no other run can go on with: name a folder, or leave the state out",
+        ),
         (
             given("fields") && args.table.is_none(),
             "--fields: chooses the columns of a table: add --table, or --table=http",
@@ -757,6 +785,14 @@ fn config(
             period: args.counters_period,
             per_period: args.counters_clear,
         }),
+        save_state: args.save_state.or_else(|| args.state.clone()),
+        load_state: args
+            .load_state
+            .map(|path| (path, true))
+            .or_else(|| args.state.map(|path| (path, false)))
+            .map(|(path, required)| LoadedState { path, required }),
+        settings: Vec::new(),
+        progress: args.progress,
         log_file: args.log_file,
         verbose: args.verbose,
         quiet: args.quiet,

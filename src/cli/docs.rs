@@ -288,6 +288,32 @@ is in force without having been given.
 Sections and entries of INetReassembler.ini are understood as they are (yes, true, on, 1; no, false, off, 0); what has nothing of its kind here is \
 answered with a line on stderr and does nothing:";
 
+/// The section of the man page about `--state`.
+const PIECES: &str = "\
+A capture that comes in pieces (tcpdump \\fB-G\\fR, dumpcap \\fB-b\\fR, a script that moves files) is taken a piece at a time, each by a run of its own:
+.PP
+.RS 4
+.nf
+for piece in trace-*.pcap; do
+    inet-asm --state trace.state -x files -w \"messages-$piece\" \"$piece\"
+done
+head -c 24 \"$piece\" | inet-asm --load-state trace.state -x files -w messages-last.pcap -
+.fi
+.RE
+.PP
+The last run reads a capture without packets and keeps no state: it gives up what waits. All of them together give what one run over the whole capture \
+gives: the packets of \\fB--write\\fR, \\fB--bypass\\fR and \\fB--dropped\\fR one behind the other (each file has a beginning of its own), the lines \
+of \\fB--json\\fR and of stdout, the entries of \\fB--har\\fR (each file is a whole document), and in their folders the files of \\fB--dump\\fR and \\fB--extract\\fR, \
+which go on by their names. Numbers of packets and connections, times, counters and the periods of \\fB--counters-file\\fR and \\fB--sctp-stats\\fR go on too; \
+\\fB--stats\\fR and \\fB--fail-if\\fR are about all pieces until then. A piece whose interfaces are described in the same words as those of the piece before is \
+a part of the same file.
+.PP
+Two pieces must not be read by two runs at once. A state belongs to the version of the program that wrote it, and to the settings that it was made with: where \
+which outputs there are, what they hold, what chooses messages, or what tells connections apart differs, it is refused, with the name of the option. Limits, \
+time-outs and checksums hold as they are given now. A state is readable by its owner alone, since it has bytes of connections in it. It is as large as what waits, and \
+up to 40 MB more where many names of \\fB--dump\\fR and \\fB--extract\\fR and many ports of \\fB--write\\fR have to be remembered. Where an output has failed, or its reader has left, no state is kept. A piece that is damaged is used up to there, with status 2, and its state is kept. \
+Warnings, \\fB--trace\\fR and the hints on stderr are about one run. \\fB--extract -\\fR does not go on.";
+
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
@@ -417,6 +443,11 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
         let meaning = meaning.replace('-', "\\-");
         writeln!(out, ".TP\n\\fB[{section}] {entry}\\fR\n{meaning}.")?;
     }
+    writeln!(
+        out,
+        ".SH \"A CAPTURE IN PIECES\"\n{}",
+        PIECES.replace('-', "\\-")
+    )?;
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
         out,

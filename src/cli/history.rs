@@ -89,6 +89,17 @@ impl CountersHistory {
         Ok(())
     }
 
+    /// What the next run goes on with: the period, and the values of the last row.
+    pub(super) fn state(&self) -> (Periods, Option<Vec<u64>>) {
+        (self.periods.clone(), self.before.clone())
+    }
+
+    /// Goes on with what an earlier run had.
+    pub(super) fn go_on(&mut self, (periods, before): (Periods, Option<Vec<u64>>)) {
+        self.periods.go_on(periods);
+        self.before = self.before.take().and(before);
+    }
+
     /// A packet of this time comes next: true where the row of the period that ends has to be written first.
     pub(super) fn is_over(&mut self, next: Timestamp) -> bool {
         self.periods.is_over(next)
@@ -109,6 +120,15 @@ impl CountersHistory {
         if let Some(period) = self.periods.last() {
             self.row(counters, period);
         }
+        self.close()
+    }
+
+    /// The period goes on in the next run.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the whole run.
+    pub(super) fn close(self) -> Result<(), OutputError> {
         match self.failed {
             Some(source) => Err(error(&self.wanted, "write", source)),
             None => Ok(()),

@@ -74,7 +74,7 @@ const OTHER: &[(&str, &str, Meaning)] = &[
     ("SCTPReassembler", "VerifyChecksums", Meaning::Checksum("sctp")),
     ("SCTPReassembler", "WaitForAck", Meaning::Flag("wait-ack")),
     ("State", "AutoStart", Meaning::Instead("the program begins to read when it is started")),
-    ("State", "StateFile", Meaning::Instead("nothing is kept between runs: give all files of a capture to one run")),
+    ("State", "StateFile", Meaning::Value("state", "")),
     ("TCPReassembler", "Enabled", Meaning::Disable("tcp")),
     ("TCPReassembler", "LookBehindOnStartUp", Meaning::LookBehind),
     ("TCPReassembler", "MaxActivePackets", Meaning::Value("max-active-packets", "")),

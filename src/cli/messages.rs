@@ -3,6 +3,7 @@
 use super::lines::{self, Wrapping};
 use crate::base::time::{Timestamp, date_and_time};
 use crate::message::is_hidden;
+use indicatif::ProgressBar;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -32,6 +33,8 @@ impl Level {
 /// Where lines go.
 pub(super) struct Messages<'a> {
     stderr: &'a mut dyn Write,
+    /// What stands on stderr, and has to go aside for each line.
+    bar: Option<ProgressBar>,
     log: Option<LogFile>,
 }
 
@@ -43,7 +46,11 @@ struct LogFile {
 impl<'a> Messages<'a> {
     /// All to stderr.
     pub(super) fn new(stderr: &'a mut dyn Write) -> Self {
-        Self { stderr, log: None }
+        Self {
+            stderr,
+            bar: None,
+            log: None,
+        }
     }
 
     /// To the end of this file from now on, but for what has failed, which stderr gets too.
@@ -89,13 +96,22 @@ impl<'a> Messages<'a> {
         }
         if self.log.is_none() || level == Level::Error {
             // Where stderr cannot be written, nobody can be informed of that.
-            let _ = writeln!(self.stderr, "inet-asm: {line}");
+            let _ = self.beside(|stderr| writeln!(stderr, "inet-asm: {line}"));
         }
     }
 
-    /// Stderr itself, for what is no message.
-    pub(super) fn stderr(&mut self) -> &mut dyn Write {
-        self.stderr
+    /// Writes to stderr what may be no message.
+    pub(super) fn beside<T>(&mut self, write: impl FnOnce(&mut dyn Write) -> T) -> T {
+        let Self { stderr, bar, .. } = self;
+        match bar {
+            Some(bar) => bar.suspend(|| write(*stderr)),
+            None => write(*stderr),
+        }
+    }
+
+    /// A bar stands on stderr from now on, or none.
+    pub(super) fn goes_aside(&mut self, bar: Option<ProgressBar>) {
+        self.bar = bar;
     }
 }
 

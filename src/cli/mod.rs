@@ -6,6 +6,7 @@
 //! ```
 
 mod args;
+mod bound;
 mod completions;
 mod conditions;
 pub mod config;
@@ -17,9 +18,11 @@ mod lines;
 mod live;
 mod messages;
 mod places;
+mod progress;
 pub mod report;
 pub mod run;
 mod signals;
+mod state;
 mod trace;
 mod usage;
 mod values;
@@ -31,4 +34,4 @@ pub use docs::{asked_for, first_screen, list_protocols, man};
 pub use messages::complain;
 pub use run::{FAILED, run};
 pub use usage::one_line;
-pub use values::{Stats, StatsFormat};
+pub use values::{ShownProgress, Stats, StatsFormat};

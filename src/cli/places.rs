@@ -88,6 +88,12 @@ fn files(config: &Config) -> Vec<OsString> {
     );
     files.extend(
         config
+            .save_state
+            .as_ref()
+            .map(|state| state.clone().into_os_string()),
+    );
+    files.extend(
+        config
             .log_file
             .as_ref()
             .map(|log| log.clone().into_os_string()),

@@ -10,8 +10,10 @@ use super::lines::Wrapping;
 use super::live::{Silence, TICK};
 use super::messages::{Level, Messages};
 use super::places;
+use super::progress::Progress;
 use super::report::{self, Seen};
 use super::signals::Signals;
+use super::state::{self, RunState};
 use super::trace::TraceView;
 use super::values::{Stats, StatsFormat};
 use crate::assembler::Assembler;
@@ -19,7 +21,7 @@ use crate::base::counters::InputCounters;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use crate::capture::{Inputs, SortQueue, Warning, input_path};
+use crate::capture::{FileHeader, Inputs, SortQueue, Warning, input_path};
 use crate::sink::FileFormat;
 use crate::sink::OddPort;
 use crate::sink::Outputs;
@@ -28,6 +30,7 @@ use crate::sink::sctp_stats::SctpStats;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -76,6 +79,11 @@ struct Run<'a> {
     /// `--trace` had something to say.
     traced: Arc<AtomicBool>,
     reads: u32,
+    /// An output has failed: what it lacks would be missing in all that goes on from a state.
+    output_failed: bool,
+    /// What is known of the first input, and the packets that wait to be sorted, where an earlier run is gone on with.
+    begun: Option<FileHeader>,
+    queue: Option<SortQueue>,
 }
 
 impl<'a> Run<'a> {
@@ -103,11 +111,17 @@ impl<'a> Run<'a> {
         };
         let signals =
             listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
+        let before = state::read(config).map_err(|e| fail(&e))?;
+        let (before, stages) = match before {
+            Some(read) => (read.run, Some((read.queue, read.stages, read.rest))),
+            None => (RunState::default(), None),
+        };
         let mut stop = signals.stop.clone();
         if config.live {
             stop = stop.with_ticks(TICK);
         }
-        let mut inputs = Inputs::new(config.inputs.iter().cloned()).stopped_by(stop);
+        let inputs = config.inputs.iter().cloned();
+        let mut inputs = Inputs::resume(inputs, before.totals).stopped_by(stop);
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();
@@ -124,11 +138,11 @@ impl<'a> Run<'a> {
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
         signals.end_at_once(true);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
-        let sctp_stats = match &config.sctp_stats {
+        let mut sctp_stats = match &config.sctp_stats {
             Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
             None => None,
         };
-        let history = match &config.counters_file {
+        let mut history = match &config.counters_file {
             Some(to) => {
                 let protocols = config.rules.names();
                 let opened = CountersHistory::open(&to.path, to.period, to.per_period, protocols);
@@ -137,8 +151,30 @@ impl<'a> Run<'a> {
             None => None,
         };
         signals.end_at_once(false);
-        let mut assembler =
-            Assembler::new(config.limits.clone(), outputs).with_rules(config.rules.clone());
+        let limits = config.limits.clone();
+        let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
+        let assembler = match stages {
+            None => Assembler::new(limits, outputs),
+            Some((waiting, stages, mut rest)) => {
+                queue = waiting.or(queue);
+                let mut assembler = Assembler::resume(stages, outputs).with_limits(limits);
+                let (sink, cx) = assembler.sink_and_context();
+                let loaded = sink.load(cx, &mut rest).and_then(|()| rest.end());
+                loaded.map_err(|e| fail(&format_args!("{}: {e}", config.loaded_state())))?;
+                assembler
+            }
+        };
+        let mut assembler = assembler.with_rules(config.rules.clone());
+        if let Some((stats, periods)) = sctp_stats.as_mut().zip(before.sctp_periods) {
+            stats.go_on(periods);
+        }
+        if let Some((history, periods)) = history.as_mut().zip(before.history) {
+            history.go_on(periods);
+        }
+        if let Some(header) = before.header {
+            assembler.sink().begin(header.link_type, header.nanoseconds);
+            assembler.sink().interfaces(&inputs.totals().interfaces);
+        }
         // All are open: now they are emptied, before the first packet comes.
         let emptied = assembler.sink().flush().map(drop);
         emptied.map_err(|e| fail(&e))?;
@@ -167,6 +203,9 @@ impl<'a> Run<'a> {
             failed: false,
             traced,
             reads: 0,
+            output_failed: false,
+            begun: before.header,
+            queue,
         })
     }
 
@@ -185,8 +224,11 @@ impl<'a> Run<'a> {
                 ),
             );
         }
+        let progress = Progress::new(self.config, Instant::now());
+        self.messages
+            .goes_aside(progress.as_ref().map(Progress::bar));
         // Counters after everything else: the flush at the end still counts.
-        self.read_all();
+        self.read_all(progress);
         self.warn();
         for (kind, times) in &self.warned {
             if let Some(more @ 1..) = times.checked_sub(WARNINGS) {
@@ -196,14 +238,26 @@ impl<'a> Run<'a> {
                 );
             }
         }
-        if let Some(stats) = self.sctp_stats.take()
-            && let Err(e) = stats.finish(&self.assembler.take_sctp_stats())
-        {
-            self.fail(&e);
+        // Where a state is kept, a period that has begun goes on.
+        let goes_on = self.config.save_state.is_some();
+        if let Some(stats) = self.sctp_stats.take() {
+            let done = if goes_on {
+                stats.close()
+            } else {
+                stats.finish(&self.assembler.take_sctp_stats())
+            };
+            if let Err(e) = done {
+                self.fail(&e);
+            }
         }
         if let Some(history) = self.history.take() {
             self.count_inputs();
-            if let Err(e) = history.finish(self.assembler.counters()) {
+            let done = if goes_on {
+                history.close()
+            } else {
+                history.finish(self.assembler.counters())
+            };
+            if let Err(e) = done {
                 self.fail(&e);
             }
         }
@@ -325,13 +379,11 @@ impl<'a> Run<'a> {
     fn report(&mut self, stats: &Stats) {
         self.count_inputs();
         let names = self.config.rules.names();
-        let written = report::write(
-            self.assembler.counters(),
-            stats,
-            (self.config.stderr_color, self.config.stderr_width),
-            &names,
-            self.messages.stderr(),
-        );
+        let look = (self.config.stderr_color, self.config.stderr_width);
+        let counters = self.assembler.counters();
+        let written = self
+            .messages
+            .beside(|stderr| report::write(counters, stats, look, &names, stderr));
         // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
         let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         self.failed |= written.is_err_and(|e| !gone(&e));
@@ -339,9 +391,15 @@ impl<'a> Run<'a> {
 
     /// From the inputs through the assembler to the outputs. Everything that is complete is written before a read that may
     /// block.
-    fn read_all(&mut self) {
-        let (mut interfaces, mut link_types) = (0, 0);
-        let mut queue = SortQueue::new(self.config.sort_delay, self.config.sort_queue);
+    fn read_all(&mut self, mut progress: Option<Progress>) {
+        // Those that an earlier run has told of are known.
+        let totals = self.inputs.totals();
+        let mut interfaces = match totals.frame {
+            0 => 0,
+            _ => totals.interfaces.len(),
+        };
+        let mut link_types = self.assembler.unknown_link_types().len();
+        let mut queue = self.queue.take();
         let mut input = None;
         let mut silence = self.config.live.then(|| Silence::new(Instant::now()));
         loop {
@@ -351,18 +409,27 @@ impl<'a> Run<'a> {
                 sink.begin(header.link_type, header.nanoseconds);
             }
             self.say_input(&mut input);
-            let read = self.buffered_packets(&mut queue, &mut interfaces);
+            // As many messages as are wanted may have been written by the run before.
+            let read = match self.assembler.sink().is_full() {
+                true => Ok(()),
+                false => self.buffered_packets(&mut queue, &mut interfaces),
+            };
             if let Some(silence) = &mut silence {
                 self.count_silence(silence, &mut queue);
             }
             self.warn_of_link_types(&mut link_types);
-            self.answer_signals();
+            self.answer_signals(&queue);
+            if let Some(progress) = &mut progress {
+                let messages = self.assembler.counters().message.messages;
+                progress.show(Instant::now(), self.inputs.octets_read(), messages);
+            }
             let more = match read {
                 Ok(()) if self.assembler.sink().is_full() => break,
                 Ok(()) if self.flush_before_read() => self.inputs.fill(),
                 // Nobody reads the output any more.
                 Ok(()) => {
                     self.warn();
+                    self.end_progress(progress);
                     return;
                 }
                 Err(e) => Err(e),
@@ -377,13 +444,17 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        self.end_progress(progress);
         // Order: the queue empties into the assembler, that into the outputs, and those are closed
         // last.
         // Nothing that was understood is lost, whatever ended the input.
-        if let Some(queue) = &mut queue {
-            self.empty(queue);
+        let saved = self.config.save_state.as_deref();
+        if saved.is_none() {
+            if let Some(queue) = &mut queue {
+                self.empty(queue);
+            }
+            self.assembler.flush();
         }
-        self.assembler.flush();
         let sink = self.assembler.sink();
         // A capture that describes no interface has no packets. What is written is a capture still.
         sink.begin(LinkType::ETHERNET, true);
@@ -391,6 +462,9 @@ impl<'a> Run<'a> {
             sink.block(&block);
         }
         self.flush();
+        if let Some(path) = saved {
+            self.save_state(path, &queue);
+        }
         if let Err(e) = self.assembler.sink().finish() {
             self.fail(&e);
         }
@@ -398,6 +472,42 @@ impl<'a> Run<'a> {
             if !self.config.quiet {
                 self.messages.say(Level::Warning, &note);
             }
+        }
+    }
+
+    /// Nothing of the bar is left on stderr.
+    fn end_progress(&mut self, progress: Option<Progress>) {
+        self.messages.goes_aside(None);
+        if let Some(progress) = progress {
+            progress.end();
+        }
+    }
+
+    /// Keeps all that waits for the next run.
+    fn save_state(&mut self, path: &Path, queue: &Option<SortQueue>) {
+        let (sink, cx) = self.assembler.sink_and_context();
+        sink.settle(cx);
+        // What the state says that was written is written.
+        self.flush();
+        if self.output_failed {
+            let name = path.display();
+            return self.fail(&format_args!(
+                "{name}: the state is not kept, since an output has failed, and what it lacks would be missing for good: mend that, and read the same input again"
+            ));
+        }
+        self.count_inputs();
+        let run = RunState {
+            header: self.begun.or_else(|| self.inputs.header()),
+            totals: self.inputs.totals().clone(),
+            sctp_periods: self
+                .sctp_stats
+                .as_ref()
+                .map(|stats| stats.periods().clone()),
+            history: self.history.as_ref().map(CountersHistory::state),
+        };
+        let settings = &self.config.settings;
+        if let Err(e) = state::write(path, settings, (&run, queue), &mut self.assembler) {
+            self.fail(&e);
         }
     }
 
@@ -446,7 +556,7 @@ impl<'a> Run<'a> {
                         || self.history.is_some();
                 }
                 Err(e) => {
-                    self.failed = true;
+                    (self.failed, self.output_failed) = (true, true);
                     let times = self.warned.entry("errors of outputs").or_default();
                     *times += 1;
                     if *times <= WARNINGS {
@@ -459,16 +569,19 @@ impl<'a> Run<'a> {
     }
 
     /// Does what signals have asked for since the last read.
-    fn answer_signals(&mut self) {
+    fn answer_signals(&mut self, queue: &Option<SortQueue>) {
         if self.signals.counters() {
             let stats = self.config.stats.clone();
             self.report(&stats.unwrap_or_default());
         }
         if self.signals.state() {
-            self.messages.say(
-                Level::Warning,
-                &"SIGUSR2: a state cannot be saved yet: nothing is done",
-            );
+            match self.config.save_state.as_deref() {
+                Some(path) => self.save_state(path, queue),
+                None => self.messages.say(
+                    Level::Warning,
+                    &"SIGUSR2: no file is named for the state: begin with --save-state FILE",
+                ),
+            }
         }
         if self.signals.reopen() {
             let all = &self.inputs.totals().interfaces;
@@ -738,7 +851,6 @@ mod tests {
     use crate::capture::{Reader, Stop};
     use crate::cli::{Invocation, parse};
     use std::io::Read;
-    use std::path::Path;
 
     const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
 

@@ -429,6 +429,18 @@ pub(super) enum Color {
     Never,
 }
 
+/// `--progress`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ShownProgress {
+    /// Of files, on a terminal, where it takes longer than a second.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// `--stats`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum StatsFormat {
@@ -550,6 +562,11 @@ choice!(StatsFormat {
     All = "all": "the same, with counters that are 0",
     Json = "json": "one object",
     Csv = "csv": "a header line and a row",
+});
+choice!(ShownProgress {
+    Auto = "auto": "of files, where stderr is a terminal and it takes longer than a second",
+    Always = "always": "at once, also of pipes and without a terminal",
+    Never = "never": "never",
 });
 choice!(Color {
     Auto = "auto": "on a terminal, unless NO_COLOR is set",

@@ -8,7 +8,7 @@ use super::framing::Found;
 use super::held_part::{ChunkOrigin, HeldPart, part_at};
 use crate::base::limits::Limits;
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::allocated;
+use crate::base::storage::{Budget, allocated};
 use crate::base::stream::Chunk;
 use crate::base::time::Instant;
 use memchr::memchr;
@@ -52,6 +52,8 @@ pub(super) struct HeldOctets {
     paused: bool,
     /// Where the other side has gone on last.
     turned: u64,
+    /// Octets that the budget knows of.
+    counted: usize,
 }
 
 impl HeldOctets {
@@ -72,6 +74,7 @@ impl HeldOctets {
             begun: now,
             paused: false,
             turned: 0,
+            counted: 0,
         }
     }
 
@@ -91,8 +94,19 @@ impl HeldOctets {
         self.begun = Instant::from_nanos(self.begun.as_nanos().saturating_sub(nanos));
     }
 
+    /// The budget is to know of them.
+    pub(super) fn count(&mut self, budget: &mut Budget) {
+        self.counted = self.size();
+        budget.take(self.counted);
+    }
+
+    /// The budget is to forget what it knows of them.
+    pub(super) fn uncount(&mut self, budget: &mut Budget) {
+        budget.give(std::mem::take(&mut self.counted));
+    }
+
     /// Octets allocated.
-    pub(super) const fn size(&self) -> usize {
+    const fn size(&self) -> usize {
         let segments = self.segments.capacity() * size_of::<u64>();
         let parts = self.parts.capacity() * size_of::<HeldPart>();
         allocated(size_of::<Self>())
@@ -295,6 +309,8 @@ pub(super) struct Outlook {
     start: u64,
     /// What the last search of all rows came to, where it found nothing.
     outcome: Option<SearchOutcome>,
+    /// Octets that the budget knows of.
+    counted: usize,
 }
 
 impl Outlook {
@@ -308,6 +324,7 @@ impl Outlook {
             line: false,
             start: 0,
             outcome: None,
+            counted: 0,
         }
     }
 
@@ -379,8 +396,19 @@ impl Outlook {
         Some(usize::try_from(keep).map_or(octets.len(), |keep| keep.min(octets.len())))
     }
 
+    /// The budget is to know of it.
+    pub(super) fn count(&mut self, budget: &mut Budget) {
+        self.counted = self.size();
+        budget.take(self.counted);
+    }
+
+    /// The budget is to forget what it knows of it.
+    pub(super) fn uncount(&mut self, budget: &mut Budget) {
+        budget.give(std::mem::take(&mut self.counted));
+    }
+
     /// Octets allocated.
-    pub(super) const fn size(&self) -> usize {
+    const fn size(&self) -> usize {
         let rows = self.rows.capacity() * size_of::<RowOutlook>();
         let firsts = self.firsts.capacity() * size_of::<RowOutlook>();
         allocated(size_of::<Self>()) + allocated(rows) + allocated(firsts)

@@ -213,8 +213,8 @@ impl MessageStream {
 
     /// How far the search has looked is of no use any more.
     fn forget(&mut self, budget: &mut Budget) {
-        if let Some(outlook) = self.outlook.take() {
-            budget.give(outlook.size());
+        if let Some(mut outlook) = self.outlook.take() {
+            outlook.uncount(budget);
         }
     }
 
@@ -547,8 +547,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
         // Their budget is given back here, whatever state the walk left them in.
         for stream in &mut at.state.streams {
-            if let Some(held) = stream.held.take() {
-                at.cx.budget.give(held.size());
+            if let Some(mut held) = stream.held.take() {
+                held.uncount(&mut at.cx.budget);
             }
             stream.own = None;
         }
@@ -764,7 +764,6 @@ impl<M: MessageSink> Extractor<M> {
             // What is held comes first. It is walked together with the chunk until nothing of it is left.
             let searching = stream.mode == Mode::Search;
             let mut held = stream.held.take().unwrap_or_default();
-            let size = held.size();
             held.push(chunk, now, at.cx.now);
             let offset = chunk.offset - before as u64;
             let view = OctetView {
@@ -782,7 +781,7 @@ impl<M: MessageSink> Extractor<M> {
             // Only until nothing of it is held: the rest of the chunk is then walked in the read
             // buffer.
             let walked = self.walk(at, &view, before);
-            at.cx.budget.give(size);
+            held.uncount(&mut at.cx.budget);
             // Something held is still needed. If the walk waits for the other stream, the chunk is
             // refused, as it will come again.
             if walked.used < before {
@@ -1109,11 +1108,11 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
-    fn hold(&self, at: &mut ConversationContext<'_, M>, held: Box<HeldOctets>) {
-        at.cx.budget.take(held.size());
+    fn hold(&self, at: &mut ConversationContext<'_, M>, mut held: Box<HeldOctets>) {
+        held.count(&mut at.cx.budget);
         let stream = &mut at.state.streams[at.direction.index()];
-        if let Some(old) = stream.held.replace(held) {
-            at.cx.budget.give(old.size());
+        if let Some(mut old) = stream.held.replace(held) {
+            old.uncount(&mut at.cx.budget);
         }
     }
 
@@ -1186,7 +1185,7 @@ impl<M: MessageSink> Extractor<M> {
             return;
         };
         // Given back first and taken again if something is left: the budget never counts it twice.
-        at.cx.budget.give(held.size());
+        held.uncount(&mut at.cx.budget);
         let offset = stream.at - held.octets().len() as u64;
         let view = OctetView {
             octets: held.octets(),
@@ -1219,10 +1218,10 @@ impl<M: MessageSink> Extractor<M> {
         self.forget(at);
         let stream = &mut at.state.streams[i];
         stream.at = stream.at.max(offset);
-        let Some(held) = stream.held.take() else {
+        let Some(mut held) = stream.held.take() else {
             return;
         };
-        at.cx.budget.give(held.size());
+        held.uncount(&mut at.cx.budget);
         let octets = held.octets();
         let Some(source) = held.parts().first().map(|part| part.origin) else {
             return;
@@ -2326,8 +2325,8 @@ impl<M: MessageSink> Extractor<M> {
     /// What is remembered of the search in this direction; to be put back.
     fn outlook(at: &mut ConversationContext<'_, M>) -> Box<Outlook> {
         match at.state.streams[at.direction.index()].outlook.take() {
-            Some(kept) => {
-                at.cx.budget.give(kept.size());
+            Some(mut kept) => {
+                kept.uncount(&mut at.cx.budget);
                 kept
             }
             None => Box::new(Outlook::new(STREAMS.len() + 1)),
@@ -2335,8 +2334,8 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// Puts back what is remembered of the search in this direction.
-    fn keep_outlook(at: &mut ConversationContext<'_, M>, outlook: Box<Outlook>) {
-        at.cx.budget.take(outlook.size());
+    fn keep_outlook(at: &mut ConversationContext<'_, M>, mut outlook: Box<Outlook>) {
+        outlook.count(&mut at.cx.budget);
         at.state.streams[at.direction.index()].outlook = Some(outlook);
     }
 

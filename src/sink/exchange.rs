@@ -46,9 +46,23 @@ pub(super) struct WaitingRequest<Q, A> {
     pub(super) kept: Q,
     /// Its response, which ended first: the server refused the body, or answered before it had all of it.
     pub(super) early: Option<Box<A>>,
+    /// Octets that the budget knows of.
+    pub(super) counted: usize,
 }
 
 impl<Q: Kept, A: Kept> WaitingRequest<Q, A> {
+    /// Charges the budget with what is allocated now.
+    fn count(&mut self, cx: &mut Context) {
+        let now = self.size();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
+    }
+
+    /// It is kept no longer.
+    fn uncount(&mut self, cx: &mut Context) {
+        cx.budget.give(std::mem::take(&mut self.counted));
+    }
+
     fn size(&self) -> usize {
         let early = self.early.as_ref();
         let early = early.map_or(0, |early| size_of::<A>() + early.allocated());
@@ -71,22 +85,22 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
     pub(super) fn push(
         &mut self,
         cx: &mut Context,
-        request: WaitingRequest<Q, A>,
+        mut request: WaitingRequest<Q, A>,
     ) -> Option<WaitingRequest<Q, A>> {
         let forgotten = if self.0.len() >= REQUESTS {
             self.pop(cx)
         } else {
             None
         };
-        cx.budget.take(request.size());
+        request.count(cx);
         self.0.push_back(request);
         forgotten
     }
 
     /// The oldest.
     pub(super) fn pop(&mut self, cx: &mut Context) -> Option<WaitingRequest<Q, A>> {
-        let request = self.0.pop_front()?;
-        cx.budget.give(request.size());
+        let mut request = self.0.pop_front()?;
+        request.uncount(cx);
         Some(request)
     }
 
@@ -98,13 +112,12 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         finish: impl FnOnce(&mut Q),
     ) -> Option<(WaitingRequest<Q, A>, A)> {
         let request = self.0.back_mut()?;
-        let before = request.size();
         request.whole = Some(whole);
         finish(&mut request.kept);
-        cx.budget.resize(before, request.size());
+        request.count(cx);
         request.early.as_ref()?;
         let mut request = self.0.pop_back()?;
-        cx.budget.give(request.size());
+        request.uncount(cx);
         let response = *request.early.take()?;
         Some((request, response))
     }
@@ -117,8 +130,8 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         response: A,
     ) -> Option<(WaitingRequest<Q, A>, A)> {
         let place = self.0.iter().position(|r| r.offset == offset)?;
-        let request = self.0.remove(place)?;
-        cx.budget.give(request.size());
+        let mut request = self.0.remove(place)?;
+        request.uncount(cx);
         Some((request, response))
     }
 
@@ -141,7 +154,7 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
             };
             if request.offset == offset && request.whole.is_none() {
                 request.early = Some(Box::new(response));
-                cx.budget.take(request.size());
+                request.count(cx);
                 self.0.push_front(request);
                 return Err(Unmatched::Kept);
             } else if request.offset == offset {
@@ -212,7 +225,7 @@ pub(super) fn numbered(
 }
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct NumberedRequests<T> {
     waiting: AgedTable<RequestId, NumberedRequest<T>>,
     /// Requests are known again by digests.
@@ -220,7 +233,7 @@ pub(super) struct NumberedRequests<T> {
 }
 
 /// A request that waits.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct NumberedRequest<T> {
     /// None: several wait, and nobody knows which will be answered first.
     request: Option<T>,

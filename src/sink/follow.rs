@@ -5,6 +5,7 @@ use super::print::{Clock, Look, Paint, hex, is_text, visible};
 use super::sides::client_of;
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
+use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::protocol::NO_PROTOCOL;
 use crate::base::state::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::base::stream::{Chunk, Close, Gap, Side};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -232,6 +234,7 @@ fn head_len(octets: &[u8]) -> Option<usize> {
 }
 
 /// A gap that is not drawn yet.
+#[derive(Serialize, Deserialize)]
 struct HeldGap {
     who: (Transport, u64, Direction),
     /// The direction of the client in that flow.
@@ -511,7 +514,7 @@ impl MessageSink for Follow {
         }
     }
 
-    fn input_end(&mut self, _: &mut crate::base::context::Context) {
+    fn input_end(&mut self, _: &mut Context) {
         self.release_gap();
         self.end_line();
         self.write();
@@ -519,6 +522,19 @@ impl MessageSink for Follow {
 }
 
 impl Output for Follow {
+    fn save(&self, to: &mut StateWriter) {
+        to.put(&self.clock);
+        to.put(&(self.last, self.client, &self.held_gap));
+        to.put(&(self.open_line, self.silent));
+    }
+
+    fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        self.clock.go_on(from.get()?);
+        (self.last, self.client, self.held_gap) = from.get()?;
+        (self.open_line, self.silent) = from.get()?;
+        Ok(())
+    }
+
     fn begins_at(&mut self, time: Timestamp) {
         self.clock.first = time;
     }

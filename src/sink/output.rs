@@ -1,5 +1,6 @@
 //! What an output is: a [`MessageSink`] that is opened, flushed and finished.
 
+use super::saved::{StateError, StateReader, StateWriter};
 use super::writer::{OutputError, Reopened};
 use crate::base::context::Context;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
@@ -36,6 +37,14 @@ pub(super) trait Output: MessageSink {
     /// What it writes are messages, which are counted.
     fn counts(&self) -> bool {
         false
+    }
+    /// A state is saved next: files that were open are closed, and stand on the disk as the state knows them.
+    fn settle(&mut self, _cx: &mut Context) {}
+    /// Writes what the next run goes on with, beside what stands with connections.
+    fn save(&self, _to: &mut StateWriter) {}
+    /// Reads what [`save`](Self::save) has written. The output was opened as the one that wrote it, and nothing has come yet.
+    fn load(&mut self, _cx: &mut Context, _from: &mut StateReader) -> Result<(), StateError> {
+        Ok(())
     }
 }
 
@@ -217,5 +226,21 @@ impl<O: Output> Output for Option<O> {
 
     fn counts(&self) -> bool {
         self.as_ref().is_some_and(Output::counts)
+    }
+
+    fn settle(&mut self, cx: &mut Context) {
+        if let Some(output) = self {
+            output.settle(cx);
+        }
+    }
+
+    fn save(&self, to: &mut StateWriter) {
+        if let Some(output) = self {
+            output.save(to);
+        }
+    }
+
+    fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        self.as_mut().map_or(Ok(()), |output| output.load(cx, from))
     }
 }

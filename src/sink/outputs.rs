@@ -12,6 +12,7 @@ use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutpu
 use super::pairing::{Paired, Pairing};
 use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
+use super::saved::{StateError, StateReader, StateWriter};
 use super::streams::{Dump, DumpToStdout, Template};
 use super::table::Table;
 use super::watch::Watch;
@@ -122,6 +123,19 @@ macro_rules! outputs {
 
             fn counts(&self) -> bool {
                 false $(|| self.$name.counts())*
+            }
+
+            fn settle(&mut self, cx: &mut Context) {
+                $( self.$name.settle(cx); )*
+            }
+
+            fn save(&self, to: &mut StateWriter) {
+                $( self.$name.save(to); )*
+            }
+
+            fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+                $( self.$name.load(cx, from)?; )*
+                Ok(())
             }
         }
     };
@@ -680,6 +694,32 @@ impl Outputs {
     pub fn finish(&mut self) -> Result<ControlFlow<()>, OutputError> {
         let flow = self.flush();
         self.table.finish().and(flow)
+    }
+
+    /// A state is saved next: what was written of files stands on the disk then.
+    pub fn settle(&mut self, cx: &mut Context) {
+        self.table.settle(cx);
+    }
+
+    /// Writes what outputs go on with in the next run, beside what stands with connections.
+    pub fn save(&self, to: &mut StateWriter) {
+        let missing = self.missing.as_ref().map(|missing| &missing.counters);
+        to.put(&(self.chose, self.left, self.began, missing));
+        self.table.save(to);
+    }
+
+    /// Goes on with what outputs that were opened in the same way have saved.
+    ///
+    /// # Errors
+    ///
+    /// What stands there is something else.
+    pub fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        let missing: Option<Counters>;
+        (self.chose, self.left, self.began, missing) = from.get()?;
+        if let Some((missing, counters)) = self.missing.as_mut().zip(missing) {
+            missing.counters = counters;
+        }
+        self.table.load(cx, from)
     }
 
     /// What a user should know of the outputs at the end of a run, a line each.

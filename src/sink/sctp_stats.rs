@@ -72,6 +72,16 @@ impl SctpStats {
         }
     }
 
+    /// The period that has begun, for the next run.
+    pub const fn periods(&self) -> &Periods {
+        &self.periods
+    }
+
+    /// Goes on with the period of an earlier run.
+    pub fn go_on(&mut self, periods: Periods) {
+        self.periods.go_on(periods);
+    }
+
     /// A packet of this time comes next: true where it belongs to another period, so that the rows of the one that ends are
     /// to be written first.
     pub fn is_over(&mut self, next: Timestamp) -> bool {
@@ -92,6 +102,15 @@ impl SctpStats {
     pub fn finish(mut self, links: &[LinkStats]) -> Result<(), OutputError> {
         let (start, end) = self.periods.last().unwrap_or_default();
         self.rows(links, start, end);
+        self.close()
+    }
+
+    /// The period goes on in the next run.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the whole run.
+    pub fn close(mut self) -> Result<(), OutputError> {
         if let StatsTarget::File(to) = &mut self.to {
             return to.flush().map(|_| ());
         }

@@ -2,6 +2,7 @@
 
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::AgedTable;
 use crate::message::{server_begins, uses_port};
 use std::net::IpAddr;
@@ -91,7 +92,7 @@ pub(super) fn client_by(
 const CLIENTS: usize = 4096;
 
 /// The clients of flows of UDP, by their numbers, where an output keeps nothing else of these.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct DatagramClients(AgedTable<u64, Direction>);
 
 impl DatagramClients {

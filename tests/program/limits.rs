@@ -201,7 +201,7 @@ fn connections_that_need_more_than_their_place_stay_within_the_limit() {
     }
     let (peak, json) = connected(16, &rounds);
     // Of what is beside the limit, the program itself takes half where it is not optimised.
-    assert!(peak <= (16 + 19) << 10, "{peak} KiB");
+    assert!(peak <= (16 + 22) << 10, "{peak} KiB");
     assert_eq!(json["tcp"]["connections"], 300_000);
     assert!(json["buffer"]["peak"].as_u64() < Some((16 << 20) + (1 << 20)));
 }

@@ -179,7 +179,7 @@ VerifyChecksums=1
 WaitForAck=0
 [State]
 AutoStart=1
-StateFile=state.bin
+StateFile=DIR/state.bin
 [TCPReassembler]
 Enabled=1
 LookBehindOnStartUp=32
@@ -209,7 +209,6 @@ fn a_configuration_of_another_program_runs() {
         (30, "SIGHUP"),
         (34, "SIGUSR1"),
         (50, "begins to read"),
-        (51, "nothing is kept"),
     ] {
         let told = |l: &str| l.contains(&format!("other.ini: line {line}: ")) && l.contains(words);
         assert!(done.stderr.lines().any(told), "{line}: {}", done.stderr);
@@ -219,12 +218,20 @@ fn a_configuration_of_another_program_runs() {
             .lines()
             .filter(|l| l.contains("other.ini: line"))
             .count(),
-        6
+        5
     );
     done.code(0);
-    let messages = crate::common::pcap(&fs::read(at("out.pcap")).expect("read"))
-        .1
-        .len();
+    // What waits is kept, until a run gives it up.
+    let (capture, rest) = (fs::read(at("in.pcap")).expect("read"), at("rest.pcap"));
+    let (rest, state) = (rest.to_str().expect("UTF-8"), at("state.bin"));
+    let state = state.to_str().expect("UTF-8");
+    let args = ["--config", ini, "--load-state", state, "-w", rest, "-"];
+    run(args, &capture[..24]).code(0);
+    let packets = |name| {
+        let file = fs::read(at(name)).expect("read");
+        crate::common::pcap(&file).1.len()
+    };
+    let messages = packets("out.pcap") + packets("rest.pcap");
     // SYN and SYN-ACK too, where SCTP passes as it is.
     assert_eq!(messages, 22);
     assert_eq!(rows(&at("history.csv")).1.len(), 5);
@@ -384,4 +391,41 @@ fn messages_go_to_a_log_and_errors_to_stderr_too() {
         done.stderr
     );
     done.code(2);
+}
+
+/// It is drawn, goes aside for a message, and nothing of it is left.
+#[test]
+fn progress_is_shown_and_taken_away() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("in.pcap");
+    let whole = minutes(10);
+    fs::write(&path, &whole[..whole.len() - 1]).expect("written");
+    let name = path.to_str().expect("UTF-8");
+    let done = run(["-n", "-s", "--progress=always", name], b"");
+    done.code(0);
+    let (bar, rest) = done.stderr.split_once(" left, ").expect("a bar");
+    assert!(bar.contains(" of ") && bar.contains("B/s"), "{bar:?}");
+    assert!(rest.contains("messages"), "{rest:?}");
+    // The line of the message begins where the bar was erased.
+    let (before, _) = done.stderr.split_once("inet-asm: ").expect("a warning");
+    assert!(before.ends_with("\r\x1b[2K"), "{before:?}");
+    let (_, counters) = done.stderr.rsplit_once("\x1b[2K").expect("erased");
+    assert!(counters.contains("input.packets") && !counters.contains(" left, "));
+    // Not of a pipe or without a terminal, not where it is not wanted, and not beside what is traced.
+    for args in [
+        &["-n", "-s", name][..],
+        &["-n", "-s", "--progress=never", name],
+        &["-n", "-s", "--progress=always", "--trace=all", name],
+        &["-n", "--progress=always", "-q", name],
+    ] {
+        let done = run(args, b"");
+        assert!(
+            !done.stderr.contains("\x1b[2K"),
+            "{args:?}: {}",
+            done.stderr
+        );
+    }
+    let done = run(["-n", "-s", "--progress=always"], &whole);
+    done.code(0);
+    assert!(done.stderr.contains("20 messages"), "{}", done.stderr);
 }

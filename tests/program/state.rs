@@ -2,12 +2,16 @@
 
 use crate::common;
 use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body, get, response};
+use crate::common::testdata;
 use inet_asm::assembler::{Assembler, State};
 use inet_asm::base::limits::Limits;
 use inet_asm::base::packet::{LinkType, Packet};
 use inet_asm::base::time::Timestamp;
 use inet_asm::sink::{Outputs, PacketOptions};
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A file in memory that the outputs of several engines write to.
@@ -104,7 +108,7 @@ fn at_every_packet_of_small_captures() {
         "dns-tcp.pcap",
         "dns-udp.pcap",
     ] {
-        goes_on(name, &common::read(&common::testdata(name)));
+        goes_on(name, &common::read(&testdata(name)));
     }
 }
 
@@ -146,4 +150,398 @@ fn with_a_hole_half_a_message_and_half_a_header() {
             &next,
         );
     goes_on("made", &pcap.file);
+}
+
+/// The records of a capture, each whole, behind its file header.
+fn records(capture: &[u8]) -> Vec<&[u8]> {
+    let (_, records) = common::pcap(capture);
+    let mut rest = &capture[24..];
+    let mut all = Vec::new();
+    for record in records {
+        let (one, behind) = rest.split_at(16 + record.data.len());
+        all.push(one);
+        rest = behind;
+    }
+    all
+}
+
+/// The capture in pieces that are cut behind so many packets.
+fn pieces(capture: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+    let records = records(capture);
+    let ends = cuts.iter().copied().chain([records.len()]);
+    let begins = [0].into_iter().chain(cuts.iter().copied());
+    let piece = |(begin, end)| [&capture[..24], &records[begin..end].concat()].concat();
+    begins.zip(ends).map(piece).collect()
+}
+
+/// Names and contents of all files below a folder.
+fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(files_below(&path));
+        } else {
+            all.insert(path.clone(), common::read(&path));
+        }
+    }
+    all
+}
+
+/// What a run over a capture, or runs over its pieces one after the other, leave: what was written to stdout and to files, and counters.
+#[derive(PartialEq, Eq, Debug)]
+struct Left {
+    stdout: Vec<u8>,
+    packets: Vec<u8>,
+    json: Vec<u8>,
+    files: BTreeMap<PathBuf, Vec<u8>>,
+    counters: Vec<String>,
+}
+
+fn left_by(pieces: &[Vec<u8>], options: &[&str]) -> Left {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let mut left = Left {
+        stdout: Vec::new(),
+        packets: Vec::new(),
+        json: Vec::new(),
+        files: BTreeMap::new(),
+        counters: Vec::new(),
+    };
+    let (packets, state) = (at("w.pcap"), at("state"));
+    let (json, dump, files) = (format!("-j={}", at("j")), at("dump"), at("files"));
+    for (n, piece) in pieces.iter().enumerate() {
+        let mut args = vec![
+            "-w", &packets, &json, "--dump", &dump, "-x", &files, "-s=all", "-",
+        ];
+        args.extend(options);
+        if n > 0 {
+            args.extend(["--load-state", &state]);
+        }
+        if n + 1 < pieces.len() {
+            args.extend(["--save-state", &state]);
+        }
+        let done = common::run(args, piece);
+        done.code(0);
+        let octets = common::read(Path::new(&packets));
+        left.packets.extend(&octets[if n == 0 { 0 } else { 24 }..]);
+        left.json.extend(common::read(Path::new(&json[3..])));
+        left.stdout.extend(&done.stdout);
+        // How many files there were, and how much memory they took, is another matter.
+        let counts = |line: &&str| {
+            line.contains('.')
+                && !["input.files", "buffer.peak"]
+                    .iter()
+                    .any(|n| line.starts_with(n))
+        };
+        left.counters = done
+            .stderr
+            .lines()
+            .filter(counts)
+            .map(str::to_owned)
+            .collect();
+    }
+    for folder in [dump, files] {
+        for (path, octets) in files_below(Path::new(&folder)) {
+            let name = path.strip_prefix(dir.path()).expect("below it");
+            left.files.insert(name.to_owned(), octets);
+        }
+    }
+    left
+}
+
+/// Cut in handshakes, headers, chunks, bodies, holes, fragments of IP and SCTP, ranges, exchanges of TFTP and FTP. `scripts/check-state` tries
+/// many more cuts, captures and outputs.
+#[test]
+fn pieces_of_a_capture_leave_what_the_whole_does() {
+    for (n, (name, cuts, options)) in [
+        ("http-chunked.pcap", &[5, 17, 40][..], &[][..]),
+        ("http-lost.pcap", &[20, 31], &["--pair"]),
+        (
+            "http-large.pcap",
+            &[30, 60],
+            &["--hash", "--json-body=base64"],
+        ),
+        ("http-reordered.pcap", &[21, 50], &["--sort-queue=7"]),
+        ("fragments-v4.pcap", &[1, 2, 3], &["-p"]),
+        ("fragments-udp.pcap", &[1, 2], &["-p"]),
+        ("sctp-fragments.pcap", &[10, 20, 21], &["-p=full"]),
+        ("sctp-interleaved.pcap", &[9, 20], &["--wait-ack"]),
+        ("dns-udp.pcap", &[1, 6, 11], &["--table=dns"]),
+        ("transfers/http-ranges.pcap", &[20, 41], &["--follow=all"]),
+        (
+            "transfers/ftp-resume.pcap",
+            &[61, 130],
+            &["--vlan=separate"],
+        ),
+        (
+            "transfers/tftp-window.pcap",
+            &[4, 22],
+            &["--table=protocols"],
+        ),
+        (
+            "protocols/websocket.pcap",
+            &[12, 33],
+            &["--table=connections"],
+        ),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let capture = common::read(&testdata(name));
+        let packets = records(&capture).len();
+        let cuts: Vec<_> = cuts.iter().copied().filter(|cut| *cut < packets).collect();
+        assert!(!cuts.is_empty(), "{n} {name}: {packets} packets");
+        let whole = left_by(std::slice::from_ref(&capture), options);
+        assert!(whole.json.len() > 100, "{name}: nothing was found");
+        let cut = left_by(&pieces(&capture, &cuts), options);
+        assert!(cut.packets == whole.packets, "{name}: packets differ");
+        assert_eq!(
+            String::from_utf8_lossy(&cut.json),
+            String::from_utf8_lossy(&whole.json),
+            "{name}"
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&cut.stdout),
+            String::from_utf8_lossy(&whole.stdout),
+            "{name}"
+        );
+        assert_eq!(cut.counters, whole.counters, "{name}");
+        assert!(cut == whole, "{name}: files differ");
+    }
+}
+
+/// Without a state, the end of a piece is the end of its connections: the test above would show it.
+#[test]
+fn pieces_alone_are_not_the_whole() {
+    let capture = common::read(&testdata("http-large.pcap"));
+    let parts = pieces(&capture, &[30]);
+    let second = left_by(&parts[1..], &[]);
+    let whole = left_by(&[capture], &[]);
+    assert!(second.json != whole.json && second.files != whole.files);
+}
+
+#[test]
+fn times_and_numbers_of_interfaces_go_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let capture = common::read(&testdata("http-keepalive.pcap"));
+    let whole = common::run(
+        ["-w", &format!("file:{}?format=pcapng", at("whole"))],
+        &capture,
+    );
+    whole.code(0);
+    let mut cut: Vec<u8> = Vec::new();
+    for (n, piece) in pieces(&capture, &[7, 15]).iter().enumerate() {
+        let to = format!("file:{}?format=pcapng", at("piece"));
+        let done = common::run(["-w", &to, "--state", &at("state"), "-"], piece);
+        done.code(0);
+        let octets = common::read(Path::new(&at("piece")));
+        // Each has the beginning of a file and one interface.
+        let begin = if n == 0 { 0 } else { header_len(&octets) };
+        cut.extend(&octets[begin..]);
+    }
+    // A run that gives up what waits.
+    let empty = &capture[..24];
+    let to = format!("file:{}?format=pcapng", at("piece"));
+    common::run(["-w", &to, "--load-state", &at("state"), "-"], empty).code(0);
+    let octets = common::read(Path::new(&at("piece")));
+    cut.extend(&octets[header_len(&octets)..]);
+    assert!(cut == common::read(Path::new(&at("whole"))));
+}
+
+/// Octets of the blocks that a pcapng file of one interface begins with.
+fn header_len(octets: &[u8]) -> usize {
+    let len = |at: usize| {
+        let field = octets[at + 4..at + 8].try_into().expect("four octets");
+        usize::try_from(u32::from_le_bytes(field)).expect("32 bits")
+    };
+    let section = len(0);
+    assert_eq!(&octets[section..section + 4], &[1, 0, 0, 0]);
+    section + len(section)
+}
+
+#[test]
+fn a_state_that_does_not_fit_is_refused_and_nothing_is_touched() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (state, out, old) = (at("state"), at("out.pcap"), b"what was there".to_vec());
+    let capture = common::read(&testdata("http-large.pcap"));
+    let parts = pieces(&capture, &[30]);
+    common::run(
+        [
+            "-w",
+            &at("first.pcap"),
+            "--track",
+            "--format=pcapng",
+            "--save-state",
+            &state,
+        ],
+        &parts[0],
+    )
+    .code(0);
+    let good = common::read(Path::new(&state));
+    assert!(good.len() > 1000);
+    let refused = |args: &[&str], words: &str| {
+        fs::write(&out, &old).expect("written");
+        let before = fs::read(&state).ok();
+        let done = common::run([&["-w", &out], args].concat(), &parts[1]);
+        done.code(2);
+        assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        assert_eq!(common::read(Path::new(&out)), old, "{args:?}");
+        assert_eq!(fs::read(&state).ok(), before, "{args:?}");
+    };
+    let format = "--format=pcapng";
+    refused(
+        &[format, "--load-state", &state],
+        "with --track true, and this run is with --track false",
+    );
+    refused(
+        &[format, "--track", "--state", &state, "--vlan=first"],
+        "--vlan",
+    );
+    refused(
+        &[format, "--track", "--state", &state, "-j=/dev/null"],
+        "without --json",
+    );
+    refused(
+        &[format, "--track", "--load-state", &at("absent")],
+        "no such state",
+    );
+    refused(&["--save-state", &at("first.pcap")], "no saved state");
+    refused(&["--state", &state, "--save-state", &state], "--state");
+    refused(
+        &["--load-state", &state, "-x", "-", "--save-state", &state],
+        "--extract -",
+    );
+    // A newer one, a damaged one, half of one, something else.
+    let mut newer = good.clone();
+    newer[15] += 1;
+    let mut damaged = good.clone();
+    damaged[good.len() / 2] ^= 1;
+    for (octets, words) in [
+        (&newer[..], "format 2"),
+        (&damaged, "damaged"),
+        (&good[..good.len() / 2], "damaged"),
+        (b"something else".as_slice(), "no saved state"),
+    ] {
+        fs::write(&state, octets).expect("written");
+        refused(&[format, "--track", "--state", &state], words);
+    }
+    // Limits may change, and names of outputs.
+    fs::write(&state, &good).expect("written");
+    let args = [
+        "-w",
+        &out,
+        "--track",
+        format,
+        "--load-state",
+        &state,
+        "--tcp-buffer=1M",
+        "-q",
+    ];
+    common::run(args, &parts[1]).code(0);
+    // Where there is none, a run begins without one.
+    common::run(["-n", "-s", "--state", &at("new")], &parts[0]).code(0);
+    assert!(Path::new(&at("new")).exists());
+}
+
+/// Whatever stands in a state whose sum is right: it is refused, or the run goes on.
+#[test]
+fn no_state_makes_the_program_panic() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let state = at("state");
+    let args = [
+        "-p=full",
+        "--dump",
+        &at("dump"),
+        "-x",
+        &at("files"),
+        "--memory-limit=32M",
+    ];
+    for name in ["http-lost.pcap", "sctp-fragments.pcap"] {
+        let capture = common::read(&testdata(name));
+        let parts = pieces(&capture, &[20]);
+        common::run([&args[..], &["--save-state", &state]].concat(), &parts[0]).code(0);
+        let good = common::read(Path::new(&state));
+        let values = &good[..good.len() - 32];
+        // A step that meets all kinds of places.
+        for n in 0..10 {
+            let mut changed = values.to_vec();
+            let place = 30 + (n * 7919 + 13) % (values.len() - 30);
+            changed[place] = [255, 0, changed[place] ^ 1][n % 3];
+            let sum = common::sha256(&changed);
+            let octets =
+                (0..32).map(|i| u8::from_str_radix(&sum[2 * i..2 * i + 2], 16).expect("hex"));
+            changed.extend(octets);
+            fs::write(&state, &changed).expect("written");
+            let done = common::run([&args[..], &["--load-state", &state]].concat(), &parts[1]);
+            assert!(
+                matches!(done.status.code(), Some(0 | 2)) && !done.stderr.contains("panicked"),
+                "{name}: octet {place}: {} {}",
+                done.status,
+                done.stderr
+            );
+        }
+    }
+}
+
+/// A few of the kills that `scripts/check-state` does by the hundred.
+#[test]
+fn a_run_that_is_killed_leaves_a_state_that_loads() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("state");
+    let name = state.to_str().expect("UTF-8");
+    let capture = common::read(&testdata("http-large.pcap"));
+    let parts = pieces(&capture, &[30, 60]);
+    common::run(["-n", "-s", "--state", name], &parts[0]).code(0);
+    let old = common::read(&state);
+    for n in 0..6_u64 {
+        fs::write(&state, &old).expect("written");
+        let mut live = common::Live::start(&["-n", "-s", "--state", name]);
+        live.write(&parts[1]);
+        live.close();
+        std::thread::sleep(std::time::Duration::from_millis(n * 4));
+        // It may have ended.
+        let _ = live.child.kill();
+        let _ = live.end();
+        common::run(["-n", "-s", "--load-state", name], &parts[2]).code(0);
+    }
+}
+
+#[test]
+fn a_signal_keeps_the_state_and_the_run_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("state");
+    let name = state.to_str().expect("UTF-8");
+    let capture = common::read(&testdata("http-large.pcap"));
+    let parts = pieces(&capture, &[30]);
+    let mut live = common::Live::start(&["-p", "--save-state", name]);
+    live.write(&parts[0]);
+    live.until("the first request", |out| common::contains(out, b"GET"));
+    live.signal("USR2");
+    let begin = std::time::Instant::now();
+    while !state.exists() && begin.elapsed() < common::DEADLINE {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let at_signal = common::read(&state);
+    let records = records(&capture);
+    live.write(&records[30..].concat());
+    live.close();
+    let done = live.end();
+    done.code(0);
+    let at_end = common::read(&state);
+    assert!(at_signal != at_end);
+    // What went on from the signal comes to the same.
+    fs::write(&state, at_signal).expect("written");
+    let second = common::run(["-p", "--state", name], &parts[1]);
+    assert!(done.stdout.ends_with(&second.ok()));
+    let last = |octets: &[u8]| {
+        fs::write(&state, octets).expect("written");
+        common::run(["-p", "--load-state", name], &capture[..24]).ok()
+    };
+    let after_pieces = common::read(&state);
+    assert_eq!(last(&after_pieces), last(&at_end));
 }

@@ -42,6 +42,9 @@ pub struct Budget {
     limit: usize,
     used: usize,
     peak: usize,
+    /// What was taken was read from a state, which may say anything.
+    #[serde(skip)]
+    resumed: bool,
     #[serde(skip)]
     spare: SpareBlocks,
 }
@@ -84,11 +87,22 @@ impl Budget {
             limit,
             used: 0,
             peak: 0,
+            resumed: false,
             spare: SpareBlocks {
                 lists: Vec::new(),
                 octets: 0,
             },
         }
+    }
+
+    /// It goes on from a state.
+    pub(crate) const fn resume(&mut self) {
+        self.resumed = true;
+    }
+
+    /// Sets another limit.
+    pub(crate) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// A copy of octets, which takes as much as they do, or an eighth more. It is the caller's to count.
@@ -129,7 +143,7 @@ impl Budget {
 
     /// `octets` have been allocated.
     pub fn take(&mut self, octets: usize) {
-        self.used += octets;
+        self.used = self.used.saturating_add(octets);
         self.peak = self.peak.max(self.used);
     }
 
@@ -137,7 +151,10 @@ impl Budget {
     pub fn give(&mut self, octets: usize) {
         // A wrong balance shows in tests; in a release build it must not stop the program or wrap
         // to a huge number.
-        debug_assert!(octets <= self.used, "gave back more than was taken");
+        debug_assert!(
+            octets <= self.used || self.resumed,
+            "gave back more than was taken"
+        );
         self.used = self.used.saturating_sub(octets);
     }
 

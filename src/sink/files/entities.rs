@@ -59,6 +59,7 @@ impl EntityKey {
     }
 }
 
+#[derive(Serialize, Deserialize)]
 struct Entity {
     id: u64,
     key: EntityKey,
@@ -70,6 +71,7 @@ struct Entity {
 }
 
 /// An entity that came whole, and its file.
+#[derive(Serialize, Deserialize)]
 struct WholeEntity {
     file: String,
     /// The file is not what was sent: codings were undone.
@@ -82,7 +84,7 @@ const fn texts(key: &EntityKey, entity: &WholeEntity) -> usize {
 }
 
 /// The entities of which octets are missing, and those that came whole last.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Entities {
     all: Vec<Entity>,
     next: u64,
@@ -177,9 +179,8 @@ impl Entities {
         entity.open = entity.open.saturating_sub(1);
         entity.used = cx.now;
         if let Some(brought) = brought {
-            let before = entity.ranges.size();
             entity.ranges.add(brought);
-            cx.budget.resize(before, entity.ranges.size());
+            entity.ranges.count(cx);
         }
         // Whole, and nobody writes to it: it gets its name now, not at the end of the run.
         if entity.open == 0 && entity.key.len.is_some_and(|len| entity.file.is_whole(len)) {
@@ -211,8 +212,8 @@ impl Entities {
     }
 
     fn finish_at(&mut self, cx: &mut Context, store: &mut Store, at: usize) {
-        let entity = self.all.remove(at);
-        cx.budget.give(entity.ranges.size());
+        let mut entity = self.all.remove(at);
+        entity.ranges.uncount(cx);
         let whole = entity.key.len.is_some_and(|len| entity.file.is_whole(len));
         if self.is_repeated(store, &entity) {
             cx.counters.files.ranges_repeated += 1;

@@ -13,6 +13,7 @@ use crate::base::time::Instant;
 use crate::message::events::DatagramMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
 use crate::sink::output::Output;
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
@@ -220,6 +221,22 @@ impl MessageSink for Files {
 }
 
 impl Output for Files {
+    fn settle(&mut self, cx: &mut Context) {
+        self.store.close_all();
+        self.store.finish_commands(cx);
+    }
+
+    fn save(&self, to: &mut StateWriter) {
+        self.store.save(to);
+        to.put(&(&self.sources, self.ticked));
+    }
+
+    fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        self.store.load(from)?;
+        (self.sources, self.ticked) = from.get()?;
+        Ok(())
+    }
+
     fn reopen(&mut self, _: &[Interface], done: &mut Reopened) {
         self.store.reopen(done);
     }

@@ -1,6 +1,7 @@
 //! Ranges of an entity, as responses bring them (RFC 9110, 14).
 
 use super::transfer::FileInfo;
+use crate::base::context::Context;
 use crate::base::flow::Transport;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
@@ -91,11 +92,13 @@ impl ReceivedRange {
 }
 
 /// The ranges of one entity that came whole.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct WholeRanges {
     pub(super) all: Vec<ReceivedRange>,
     /// How many there was no room for.
     pub(super) left_out: u64,
+    /// Octets that the budget knows of.
+    counted: usize,
 }
 
 impl WholeRanges {
@@ -104,6 +107,7 @@ impl WholeRanges {
         Self {
             all: brought.into_iter().collect(),
             left_out: 0,
+            counted: 0,
         }
     }
 
@@ -121,9 +125,16 @@ impl WholeRanges {
         }
     }
 
-    /// Octets allocated.
-    pub(super) const fn size(&self) -> usize {
-        self.all.capacity() * size_of::<ReceivedRange>()
+    /// Charges the budget with what is allocated now.
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        let now = self.all.capacity() * size_of::<ReceivedRange>();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
+    }
+
+    /// They are kept no longer.
+    pub(super) fn uncount(&mut self, cx: &mut Context) {
+        cx.budget.give(std::mem::take(&mut self.counted));
     }
 }
 

@@ -15,6 +15,7 @@ use super::sums::{FileSums, RunningSums, SumKind};
 use super::tar::Archive;
 use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened};
 use bstr::ByteSlice;
 use foldhash::fast::{FixedState, RandomState};
@@ -680,6 +681,26 @@ impl Store {
             Some(archive) => archive.flush(),
             None => Ok(ControlFlow::Continue(())),
         }
+    }
+
+    /// Closes all files; those that go on are opened again by their names.
+    pub(super) fn close_all(&mut self) {
+        self.close_to(0);
+    }
+
+    /// Writes what the next run has to know of the folder.
+    pub(super) fn save(&self, to: &mut StateWriter) {
+        to.put(&(&self.names, &self.broken));
+    }
+
+    /// Reads what [`save`](Self::save) has written.
+    ///
+    /// # Errors
+    ///
+    /// What stands there is something else.
+    pub(super) fn load(&mut self, from: &mut StateReader) -> Result<(), StateError> {
+        (self.names, self.broken) = from.get()?;
+        Ok(())
     }
 
     /// What was kept for the end of the run.

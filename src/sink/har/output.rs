@@ -215,6 +215,7 @@ impl MessageSink for Har {
                 whole: None,
                 kept: HalfExchange::default(),
                 early: None,
+                counted: 0,
             };
             let forgotten = conn.requests.push(at.cx, request);
             self.unanswered(at.cx, (flow, direction), Vec::from_iter(forgotten));

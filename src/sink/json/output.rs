@@ -15,6 +15,7 @@ use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::message::{Extent, Kind};
 use crate::base::packet::{Interface, Packet, PacketInfo};
 use crate::base::protocol::Name;
+use crate::base::state;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -28,6 +29,7 @@ use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::Paired;
 use crate::sink::pairing::is_interim;
+use crate::sink::saved::goes_on;
 use crate::sink::text::{Rfc3339, UnixSeconds, ended_by, gap_cause, kind_word};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
@@ -64,7 +66,7 @@ pub(crate) struct Json {
 }
 
 /// What an exchange shows of a request that stood in a datagram or a user message.
-#[derive(Debug)]
+#[derive(Debug, state::Serialize, state::Deserialize)]
 struct NumberedRequest {
     time: Timestamp,
     frame: u64,
@@ -466,6 +468,7 @@ impl MessageSink for Json {
                 frame: start.frame,
             },
             early: None,
+            counted: 0,
         });
         if let Some(old) = stream.open.replace(open) {
             cx.budget.give(old.counted);
@@ -862,6 +865,8 @@ impl MessageSink for Json {
 }
 
 impl Output for Json {
+    goes_on!(nanos, asked);
+
     fn interfaces(&mut self, all: &[Interface]) {
         self.nanos = all.iter().map(|i| i.resolution.is_fine()).collect();
     }

@@ -2,10 +2,12 @@
 
 use super::connection::PacketConnection;
 use super::writing::PacketOutput;
+use crate::base::context::Context;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::state::{Deserialize, Serialize};
 use crate::message::MessageSink;
 use crate::sink::output::{Output, flush_all, forward_events};
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{OutputError, Reopened};
 use std::ops::ControlFlow;
 
@@ -169,5 +171,21 @@ impl Output for PacketOutputs {
 
     fn counts(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    fn save(&self, to: &mut StateWriter) {
+        for output in &self.0 {
+            output.file.save(to);
+            to.put(&(&output.ports, &output.comments));
+        }
+    }
+
+    fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        for output in &mut self.0 {
+            output.file.load(from)?;
+            (output.ports, output.comments) = from.get()?;
+            output.ports.count(cx);
+        }
+        Ok(())
     }
 }

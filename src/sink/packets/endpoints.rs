@@ -2,6 +2,7 @@
 
 use crate::base::context::Context;
 use crate::base::flow::Flow;
+use crate::base::state::{Deserialize, Serialize};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use std::hash::BuildHasher;
@@ -12,9 +13,11 @@ const PORTS: usize = (1 << 20) / 8 * 7;
 
 /// Pairs of endpoints that an output has used, as 64-bit fingerprints. Two that share one cost a SYN that nobody needs.
 /// Where no more fit, all count as used.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct UsedEndpoints {
     used: HashSet<u64, foldhash::fast::RandomState>,
+    /// Octets of it that the budget knows of.
+    counted: usize,
 }
 
 impl UsedEndpoints {
@@ -24,15 +27,23 @@ impl UsedEndpoints {
         if self.used.len() >= PORTS {
             return true;
         }
-        let before = self.used.allocation_size();
         let used = !self.used.insert(print);
-        cx.budget.resize(before, self.used.allocation_size());
+        self.count(cx);
         used
     }
 
     /// Forgets all of them: the input has ended.
     pub(super) fn clear(&mut self, cx: &mut Context) {
-        cx.budget.give(self.used.allocation_size());
         self.used = HashSet::default();
+        self.count(cx);
+    }
+
+    /// Charges the budget with what is allocated now.
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        let now = self.used.allocation_size();
+        if now != self.counted {
+            cx.budget.resize(self.counted, now);
+            self.counted = now;
+        }
     }
 }

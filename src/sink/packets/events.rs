@@ -58,8 +58,8 @@ impl MessageSink for PacketOutput {
         let side = &at.sides[d];
         conn.note_acknowledged(d, start.ack.or(at.sides[1 - d].acknowledged));
         let mut open = self.pool.pop().unwrap_or_default();
-        cx.budget
-            .take(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
+        cx.budget.take(allocated(size_of::<PendingMessage>()));
+        open.count(cx);
         open.unit = synthetic::max_tcp_payload(at.flow.key.is_v4());
         open.single = false;
         open.beyond = 0;
@@ -87,7 +87,7 @@ impl MessageSink for PacketOutput {
                 start.head,
                 &mut about.summary,
             );
-            cx.budget.take(about.allocated());
+            about.count(cx);
             open.about = Some(about);
         }
         open.base = side.base.unwrap_or_default();
@@ -142,9 +142,8 @@ impl MessageSink for PacketOutput {
             return;
         };
         if let Some(about) = &mut open.about {
-            let before = about.allocated();
             about.gap(gap.offset.saturating_sub(open.start), gap.len);
-            cx.budget.resize(before, about.allocated());
+            about.count(cx);
         }
         let end = gap.offset.saturating_add(gap.len);
         self.hole(cx, place, conn, &mut open, end);
@@ -345,10 +344,10 @@ impl PacketOutput {
     fn put_back(&mut self, cx: &mut Context, conn: &mut PacketConnection, d: usize) {
         if let Some(mut open) = conn.open[d].take() {
             if let Some(about) = open.about.take() {
-                cx.budget.give(about.allocated());
+                cx.budget.give(about.counted);
             }
-            cx.budget
-                .give(allocated(size_of::<PendingMessage>()) + open.pending.capacity());
+            cx.budget.give(allocated(size_of::<PendingMessage>()));
+            cx.budget.give(std::mem::take(&mut open.counted));
             open.pending.clear();
             if self.pool.len() < POOL {
                 self.pool.push(open);

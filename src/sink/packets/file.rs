@@ -6,6 +6,7 @@ use crate::base::packet::{
     CaptureBlock, INTERFACES, Interface, LinkType, PacketInfo, SHARED_KINDS,
 };
 use crate::base::time::Timestamp;
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use std::ops::ControlFlow;
 
@@ -254,5 +255,15 @@ impl CaptureFile {
 
     pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
+    }
+
+    /// The next run writes a file of its own, whose times go on.
+    pub(crate) fn save(&self, to: &mut StateWriter) {
+        to.put(&self.last);
+    }
+
+    pub(crate) fn load(&mut self, from: &mut StateReader) -> Result<(), StateError> {
+        self.last = from.get()?;
+        Ok(())
     }
 }

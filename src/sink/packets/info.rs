@@ -1,5 +1,6 @@
 //! What a comment (`--info`) or a pdu says of a message.
 
+use crate::base::context::Context;
 use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -23,10 +24,19 @@ pub(super) struct MessageInfo {
     pub(super) repeated: u64,
     pub(super) acknowledged: Option<bool>,
     pub(super) filled: bool,
+    /// Octets that the budget knows of.
+    pub(super) counted: usize,
 }
 
 impl MessageInfo {
-    pub(super) fn allocated(&self) -> usize {
+    /// Charges the budget with what is allocated now.
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        let now = self.allocated();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
+    }
+
+    fn allocated(&self) -> usize {
         size_of::<Self>()
             + self.protocol.capacity()
             + self.summary.capacity()

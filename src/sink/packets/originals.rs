@@ -4,8 +4,10 @@ use super::file::{CaptureFile, FileFormat};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{CaptureBlock, Interface, LinkType, Packet, PacketInfo};
+use crate::base::state::{Deserialize, Serialize};
 use crate::message::MessageSink;
 use crate::sink::output::{Output, flush_all};
+use crate::sink::saved::goes_on;
 use crate::sink::writer::{OutputError, Reopened, Writer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -82,7 +84,7 @@ impl OriginalOutput {
 pub(crate) struct OriginalOutputs(pub(in crate::sink) Vec<OriginalOutput>, PacketComments);
 
 /// Comments of packets that are on their way, by packet number: they may be sorted on it.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct PacketComments {
     by_frame: HashMap<u64, Vec<String>>,
     octets: usize,
@@ -167,4 +169,7 @@ impl Output for OriginalOutputs {
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         flush_all(self.0.iter_mut().map(|one| one.file.flush()))
     }
+
+    // Their times are those of the input.
+    goes_on!(1);
 }

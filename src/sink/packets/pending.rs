@@ -50,6 +50,8 @@ pub(super) struct PendingMessage {
     pub(super) header_end: u64,
     /// What a comment or a pdu says of it, if one is wanted.
     pub(super) about: Option<Box<MessageInfo>>,
+    /// Octets of `pending` that the budget knows of.
+    pub(super) counted: usize,
 }
 
 impl PendingMessage {
@@ -83,8 +85,14 @@ impl PendingMessage {
             // message again and again.
             let new = needed.max((old * 2).min(most));
             self.pending.reserve_exact(new - self.pending.len());
-            cx.budget.resize(old, self.pending.capacity());
+            self.count(cx);
         }
+    }
+
+    /// Charges the budget with what is allocated for `pending` now.
+    pub(super) fn count(&mut self, cx: &mut Context) {
+        cx.budget.resize(self.counted, self.pending.capacity());
+        self.counted = self.pending.capacity();
     }
 
     /// Offset of `offset` as a sequence number.

@@ -36,9 +36,8 @@ impl PacketOutput {
             return;
         }
         if let Some(about) = &mut open.about {
-            let before = about.allocated();
             about.piece(piece.frame, piece.data.len());
-            cx.budget.resize(before, about.allocated());
+            about.count(cx);
         }
         let most = open.unit;
         // The common case: a message that lies in one segment.
@@ -155,7 +154,7 @@ impl PacketOutput {
         // From here on the unit is what IP can say, and all readers can put the segments together.
         open.unit = train;
         let waiting = std::mem::take(&mut open.pending);
-        let size = waiting.capacity();
+        let size = std::mem::take(&mut open.counted);
         let octets = waiting.get(HEADROOM..).unwrap_or_default();
         self.append(cx, place, conn, open, octets, None);
         cx.budget.give(size);

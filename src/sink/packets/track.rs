@@ -28,6 +28,8 @@ pub(super) struct Track {
     runs: VecDeque<(u64, RecordSpan)>,
     /// Offset behind the last octet.
     end: u64,
+    /// Octets that the budget knows of.
+    counted: usize,
 }
 
 impl Track {
@@ -44,7 +46,6 @@ impl Track {
         if rest == 0 {
             return;
         }
-        let before = self.runs.capacity();
         // A gap in the notes shows as `lost` in a comment; the messages themselves are not touched.
         if self.runs.len() >= RUNS {
             self.runs.pop_front();
@@ -57,8 +58,9 @@ impl Track {
         };
         self.runs.push_back((offset + known, place));
         self.end = offset + known + rest;
-        cx.budget
-            .resize(size_of_runs(before), size_of_runs(self.runs.capacity()));
+        let now = self.runs.capacity() * size_of::<(u64, RecordSpan)>();
+        cx.budget.resize(self.counted, now);
+        self.counted = now;
     }
 
     /// No octet before this offset will be written.
@@ -77,7 +79,7 @@ impl Track {
 
     /// Gives back what was counted.
     pub(super) fn clear(&mut self, cx: &mut Context) {
-        cx.budget.give(size_of_runs(self.runs.capacity()));
+        cx.budget.give(self.counted);
         *self = Self::default();
     }
 
@@ -124,10 +126,6 @@ pub(super) fn user_message(message: &UserMessage<'_>, from: usize, len: usize) -
         offset += place.len;
     }
     track.text(from, to)
-}
-
-fn size_of_runs(runs: usize) -> usize {
-    runs * size_of::<(u64, RecordSpan)>()
 }
 
 /// The comment in the making.

@@ -1,5 +1,6 @@
 //! Times as `--time` asks for them.
 
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::{Timestamp, date_and_time};
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
@@ -22,9 +23,11 @@ pub enum TimeForm {
 }
 
 /// Shows times.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::sink) struct Clock {
+    #[serde(skip)]
     form: TimeForm,
+    #[serde(skip)]
     zone: Option<TimeZone>,
     /// When the first packet was captured.
     pub(in crate::sink) first: Timestamp,
@@ -47,6 +50,15 @@ impl Clock {
             last: None,
             date: String::new(),
         }
+    }
+
+    /// What the next run goes on with: when the first packet was captured, and what was shown last.
+    pub(in crate::sink) fn go_on(&mut self, before: Self) {
+        *self = Self {
+            form: self.form,
+            zone: self.zone.take(),
+            ..before
+        };
     }
 
     /// How many seconds a clock is ahead of UTC where the program runs; None where UTC is shown.

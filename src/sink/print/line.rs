@@ -4,6 +4,7 @@ use super::clock::{Clock, span};
 use super::look::{Look, Paint, Tone};
 use crate::base::flow::Flow;
 use crate::base::message::Kind;
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
 use crate::message::dotted;
 use std::borrow::Cow;
@@ -67,13 +68,14 @@ pub(super) struct Shown<'a> {
 }
 
 /// Widths of columns: they grow with what they have held, and never shrink.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Columns {
     connection: usize,
     /// Of client and server.
     ends: [usize; 2],
     protocol: usize,
     octets: usize,
+    #[serde(skip)]
     words: Words,
 }
 

@@ -29,6 +29,7 @@ use crate::sink::choice::FILE;
 use crate::sink::exchange::NumberedRequests;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::pairing::Paired;
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::sides::{DatagramClients, KnownClient, client_by, client_of};
 use crate::sink::writer::{BufferedWriter, OutputError, Writer};
 use crate::transport::datagram::DatagramContext;
@@ -646,6 +647,19 @@ impl Print {
 }
 
 impl Output for Print {
+    fn save(&self, to: &mut StateWriter) {
+        to.put(&self.clock);
+        to.put(&(&self.columns, &self.asked, &self.clients));
+        to.put(&(self.begun, self.full));
+    }
+
+    fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        self.clock.go_on(from.get()?);
+        (self.columns, self.asked, self.clients) = from.get()?;
+        (self.begun, self.full) = from.get()?;
+        Ok(())
+    }
+
     fn begins_at(&mut self, time: Timestamp) {
         self.clock.first = time;
     }

@@ -7,12 +7,14 @@ use super::stream::{DumpedStream, DumpedStreams};
 use super::template::{Template, below, index_of};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow, Transport};
+use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::AgedPlace;
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
 use crate::sink::output::{Output, kept, take_kept};
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::text::gap_cause;
 use crate::sink::writer::OutputError;
 use crate::transport::datagram::DatagramContext;
@@ -39,7 +41,7 @@ const NAMES: usize = 1 << 20;
 const TOO_MANY: [i32; 2] = [24, 23];
 
 /// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct AppendedName {
     count: u32,
     first: Timestamp,
@@ -253,6 +255,11 @@ impl Dump {
         Some(place)
     }
 
+    /// Octets that are allocated for names.
+    fn names(&self) -> usize {
+        self.counts.allocation_size() + self.appended.allocation_size()
+    }
+
     fn remember(&mut self, cx: &mut Context, print: u64, count: u32) {
         let before = self.counts.allocation_size();
         self.counts.insert(print, count);
@@ -414,8 +421,7 @@ impl MessageSink for Dump {
         self.open.close_all(&mut self.failures);
         self.open.uncount(&mut cx.budget);
         // Their names are not asked for again.
-        let names = self.counts.allocation_size() + self.appended.allocation_size();
-        cx.budget.give(names);
+        cx.budget.give(self.names());
         (self.counts, self.appended) = (HashMap::default(), HashMap::default());
     }
 
@@ -454,6 +460,22 @@ impl MessageSink for Dump {
 }
 
 impl Output for Dump {
+    fn settle(&mut self, cx: &mut Context) {
+        self.open.close_all(&mut self.failures);
+        self.open.uncount(&mut cx.budget);
+    }
+
+    fn save(&self, to: &mut StateWriter) {
+        to.put(&(self.names(), &self.counts, &self.appended));
+    }
+
+    fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        let counted: usize;
+        (counted, self.counts, self.appended) = from.get()?;
+        cx.budget.resize(counted, self.names());
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         Self::flush(self).map(ControlFlow::Continue)
     }

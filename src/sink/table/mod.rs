@@ -28,6 +28,7 @@ use crate::message::{
 };
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{named_ends, summary};
+use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -614,6 +615,7 @@ impl MessageSink for Table {
                 time: start.time,
                 whole: None,
                 early: None,
+                counted: 0,
                 kept: Asked {
                     time: start.time,
                     client: at.flow.src(at.direction),
@@ -1082,6 +1084,21 @@ impl Table {
 }
 
 impl Output for Table {
+    fn save(&self, to: &mut StateWriter) {
+        to.put(&self.clock);
+        to.put(&(&self.asked, &self.times, &self.upgraded, &self.told));
+        to.put(&(&self.clients, &self.found, &self.chosen));
+        to.put(&(self.header, self.left));
+    }
+
+    fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+        self.clock.go_on(from.get()?);
+        (self.asked, self.times, self.upgraded, self.told) = from.get()?;
+        (self.clients, self.found, self.chosen) = from.get()?;
+        (self.header, self.left) = from.get()?;
+        Ok(())
+    }
+
     fn begins_at(&mut self, time: Timestamp) {
         self.clock.first = time;
     }

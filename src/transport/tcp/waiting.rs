@@ -135,6 +135,8 @@ struct Runs {
     octets: u64,
     /// When the segment that has waited longest arrived, where it is known.
     oldest: Option<Instant>,
+    /// Octets that the budget knows of: what is read back from a state may have less room.
+    counted: usize,
 }
 
 impl ReorderBuffer {
@@ -218,7 +220,6 @@ impl ReorderBuffer {
         let Some(runs) = self.0.as_deref_mut() else {
             return;
         };
-        let before = runs.size();
         runs.make_room();
         runs.items.push_back(BufferedPart {
             offset,
@@ -231,7 +232,7 @@ impl ReorderBuffer {
         });
         runs.allocated += allocated(data.len());
         runs.octets += data.len() as u64;
-        budget.resize(before, runs.size());
+        runs.count(budget);
     }
 
     /// Takes the first item out.
@@ -278,15 +279,16 @@ impl ReorderBuffer {
         budget: &mut Budget,
         how: impl FnOnce(&mut Runs, &mut Budget) -> T,
     ) -> T {
-        let before = self.size();
         let runs = self.0.get_or_insert_default();
         let result = how(runs, budget);
         // The box goes with its last item. A connection that once waited would else stay larger
         // than its neighbours for good.
         if runs.items.is_empty() {
+            budget.give(runs.counted);
             self.0 = None;
+        } else {
+            runs.count(budget);
         }
-        budget.resize(before, self.size());
         result
     }
 
@@ -306,6 +308,13 @@ impl ReorderBuffer {
 }
 
 impl Runs {
+    /// Charges the budget with what is allocated now.
+    fn count(&mut self, budget: &mut Budget) {
+        let now = self.size();
+        budget.resize(self.counted, now);
+        self.counted = now;
+    }
+
     fn size(&self) -> usize {
         let items = allocated(self.items.capacity() * size_of::<BufferedPart>());
         allocated(size_of::<Self>()) + items + self.allocated

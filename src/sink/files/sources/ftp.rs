@@ -19,7 +19,9 @@
 use super::super::source::{At, FileSource};
 use super::super::store::Store;
 use super::super::transfer::{FileInfo, NameFrom, Transfer, kept};
-use super::ftp_lines::{FtpCommand, FtpReply, command, reply};
+#[cfg(feature = "state")]
+use super::ftp_lines::verb;
+use super::ftp_lines::{FtpCommand, FtpReply, FtpVerb, command, reply};
 use crate::base::context::Context;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
@@ -59,7 +61,7 @@ const KEPT: usize = size_of::<FtpConnection>();
 const DATA_PORT: u16 = 20;
 
 /// Follows control connections, and the data connections that they announce.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Ftp {
     /// By the number of their flow.
     controls: AgedTable<u64, ControlConnection>,
@@ -97,6 +99,8 @@ pub(in super::super) enum FtpConnection {
 pub(in super::super) struct ControlLine {
     kind: Kind,
     text: Vec<u8>,
+    /// Octets of it that the budget knows of.
+    counted: usize,
     whole: bool,
     /// Offset behind the last one.
     end: Option<u64>,
@@ -105,7 +109,7 @@ pub(in super::super) struct ControlLine {
 }
 
 /// A control connection.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct ControlConnection {
     client: SocketAddr,
     server: SocketAddr,
@@ -133,7 +137,7 @@ struct ControlConnection {
 }
 
 /// A data connection that is to come.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Announcement {
     number: u64,
     /// Where it leads: the address as it was announced, the one that the control connection has, and the port. None behind a
@@ -150,9 +154,10 @@ struct Announcement {
 }
 
 /// A command that moves octets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct FtpTransfer {
-    verb: &'static str,
+    #[serde(deserialize_with = "verb")]
+    verb: FtpVerb,
     path: Vec<u8>,
     directory: Vec<u8>,
     upload: bool,
@@ -168,7 +173,7 @@ struct FtpTransfer {
 }
 
 /// How a transfer went, by the replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum FtpOutcome {
     Asked,
     Begun,
@@ -177,7 +182,7 @@ enum FtpOutcome {
 }
 
 /// A data connection.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct DataConnection {
     flow: Flow,
     tie: Option<AnnouncementId>,
@@ -194,12 +199,14 @@ struct DataConnection {
 }
 
 /// A data connection that has ended.
+#[derive(Serialize, Deserialize)]
 struct EndedConnection {
     data: Box<DataConnection>,
     since: Instant,
 }
 
 /// A transfer that was broken off.
+#[derive(Serialize, Deserialize)]
 struct BrokenTransfer {
     hosts: [IpAddr; 2],
     order: FtpTransfer,
@@ -280,14 +287,15 @@ impl FileSource for Ftp {
         let Some(line) = line(at.kept, at.direction) else {
             return;
         };
-        let before = line.text.capacity();
         line.text.extend_from_slice(piece.data);
         if line.text.len() > LINE {
             // Of a reply of many lines the last one counts.
             line.whole &= line.kind == Kind::Response;
             line.text.drain(..line.text.len() - LINE);
         }
-        at.cx.budget.resize(before, line.text.capacity());
+        let now = line.text.capacity();
+        at.cx.budget.resize(line.counted, now);
+        line.counted = now;
     }
 
     fn gap(&mut self, at: &mut At<'_, FtpConnection>, _: &MessageGap) {
@@ -301,7 +309,7 @@ impl FileSource for Ftp {
             return;
         };
         let text = std::mem::take(&mut line.text);
-        at.cx.budget.give(text.capacity());
+        at.cx.budget.give(std::mem::take(&mut line.counted));
         line.gap |= !line.whole || !end.whole;
         line.end = Some(end.offset);
         // A command that is not whole could name the wrong file: rather none.
@@ -398,7 +406,7 @@ impl FileSource for Ftp {
         match *connection {
             FtpConnection::Control(lines) => {
                 for line in lines {
-                    at.cx.budget.give(line.text.capacity());
+                    at.cx.budget.give(line.counted);
                 }
             }
             FtpConnection::Data => {

@@ -14,7 +14,7 @@ pub(super) enum FtpCommand<'a> {
     Restart(u64),
     /// Moves octets over a data connection.
     Transfer {
-        verb: &'static str,
+        verb: FtpVerb,
         path: &'a [u8],
         /// From the client to the server.
         upload: bool,
@@ -28,6 +28,26 @@ pub(super) enum FtpCommand<'a> {
     /// Any other.
     Other,
 }
+
+/// A command that moves octets: one of [`TRANSFERS`].
+pub(super) type FtpVerb = &'static str;
+
+#[cfg(feature = "state")]
+mod written_out {
+    use super::{FtpVerb, TRANSFERS};
+    use serde::de::{Deserialize, Deserializer, Error};
+
+    /// Reads one from a saved state.
+    pub(in super::super) fn verb<'de, D: Deserializer<'de>>(d: D) -> Result<FtpVerb, D::Error> {
+        let text = String::deserialize(d)?;
+        let known = TRANSFERS.iter().find(|(verb, _)| *verb == text);
+        known
+            .map(|(verb, _)| *verb)
+            .ok_or_else(|| D::Error::custom("no command that moves octets"))
+    }
+}
+#[cfg(feature = "state")]
+pub(super) use written_out::verb;
 
 /// Commands that move octets, and whether from the client to the server.
 const TRANSFERS: &[(&str, bool)] = &[

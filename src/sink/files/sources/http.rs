@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 const REQUESTS: usize = 1024;
 
 /// Reads HTTP.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Http {
     entities: Entities,
 }

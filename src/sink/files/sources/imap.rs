@@ -17,7 +17,7 @@ const LINE: usize = 4 << 10;
 const MAILS: usize = 32;
 
 /// Reads mail.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Imap;
 
 /// What is kept of a connection.

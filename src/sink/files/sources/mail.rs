@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 const COMMANDS: usize = 1024;
 
 /// Reads mail.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Mail;
 
 /// What is kept of a connection.

@@ -35,7 +35,7 @@ macro_rules! sources {
         }
 
         /// The sources, with what they keep apart from connections.
-        #[derive(Default)]
+        #[derive(Default, Serialize, Deserialize)]
         pub(super) struct Sources { $( $field: $Source, )* }
 
         impl Sources {

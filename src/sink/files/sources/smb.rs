@@ -41,7 +41,7 @@ const SESSIONS: usize = 8;
 const SESSION: usize = 4;
 
 /// Reads SMB.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Smb {
     opens: Opens,
 }

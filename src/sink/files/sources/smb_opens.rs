@@ -78,7 +78,7 @@ pub(super) enum Way {
 }
 
 /// A share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct SmbTree {
     /// `\\server\share`.
     pub(super) path: Vec<u8>,
@@ -108,7 +108,7 @@ pub(super) struct Opened {
 }
 
 /// An open file.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct SmbOpen {
     session: SmbSessionKey,
     id: Option<FileId>,
@@ -134,7 +134,7 @@ struct SmbOpen {
 }
 
 /// How a file was closed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Closed {
     /// The size that the server told.
     size: Option<u64>,
@@ -142,13 +142,14 @@ struct Closed {
     doubt: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct SmbSession {
     connections: u32,
     opens: BTreeSet<u64>,
 }
 
 /// The open files.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Opens {
     all: AgedTable<u64, Box<SmbOpen>>,
     /// Those of which octets have come.

@@ -44,7 +44,7 @@ const TO_ONE: u64 = (1 << 16) - 1;
 const BLOCKS: std::ops::RangeInclusive<u64> = 8..=65_464;
 
 /// Follows transfers.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Tftp {
     /// By the client's endpoint and the server's address: its port is known from its first answer on.
     transfers: AgedTable<(SocketAddr, IpAddr), Box<TftpTransfer>>,

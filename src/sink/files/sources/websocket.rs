@@ -17,7 +17,7 @@ const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 
 /// Reads the messages of connections.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(in super::super) struct Websocket;
 
 /// The message that is open in each direction.
