@@ -979,7 +979,7 @@ impl Outputs {
             }
         }
         if let Some(h) = &config.har {
-            let to = writer::open(&h.target)?;
+            let to = writer::open_document(&h.target, Har::END)?;
             let name = writer::shown(&h.target.name);
             // Where not all messages are told, one that is not may be the answer.
             let unanswered = config.messages.count.is_none();

@@ -1,11 +1,12 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 
@@ -91,13 +92,7 @@ fn open_file(name: &OsStr) -> io::Result<Writer> {
         let stdout = io::stdout().as_fd().try_clone_to_owned();
         return Ok(Box::new(File::from(stdout?)));
     }
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(name)?;
-    Ok(Box::new(OpenedFile { file, old: true }))
+    Ok(Box::new(OpenedFile::new(name)?))
 }
 
 /// A file that keeps what was in it until something is written to it, or it is flushed: where another output cannot be
@@ -109,6 +104,16 @@ struct OpenedFile {
 }
 
 impl OpenedFile {
+    fn new(name: &OsStr) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(name)?;
+        Ok(Self { file, old: true })
+    }
+
     #[cold]
     fn empty(&mut self) -> io::Result<()> {
         // Pipes and devices have nothing that could be emptied.
@@ -117,6 +122,12 @@ impl OpenedFile {
         }
         self.old = false;
         Ok(())
+    }
+}
+
+impl AsFd for OpenedFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -134,6 +145,42 @@ impl Write for OpenedFile {
         }
         self.file.flush()
     }
+}
+
+/// A file whose content ends in the same way whenever the program does, by a signal that nobody can catch too: what ends it is
+/// written behind each piece, and written over by the next one.
+struct DocumentFile<F> {
+    file: F,
+    end: &'static [u8],
+    /// Where the end stands.
+    at: u64,
+}
+
+impl<F: Write + AsFd> Write for DocumentFile<F> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        // The piece, and behind it the end, in one go: nothing comes between them. The last piece is that end.
+        let all = match octets.ends_with(self.end) {
+            true => octets.to_vec(),
+            false => [octets, self.end].concat(),
+        };
+        self.file.write_all(&all)?;
+        self.at += octets.len() as u64;
+        seek(self.file.as_fd(), SeekFrom::Start(self.at))?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file that keeps this end, where it can be written over; else the same writer.
+fn document<F: Write + AsFd + Send + 'static>(file: F, end: &'static [u8]) -> io::Result<Writer> {
+    let is_file = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::RegularFile;
+    Ok(match is_file {
+        true => Box::new(DocumentFile { file, end, at: 0 }),
+        false => Box::new(file),
+    })
 }
 
 /// Characters for private use (Unicode, 23.5: plane 16) that stand for octets which are none, while a name is read.
@@ -291,11 +338,28 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
         || Err(io::Error::other("no such scheme")),
         |row| (row.open)(&target.path),
     );
-    opened.map_err(|source| OutputError {
+    opened.map_err(|source| cannot_open(target, source))
+}
+
+/// The same, for a document that ends in this way, however the program does, where it is a file.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(crate) fn open_document(target: &Target, end: &'static [u8]) -> Result<Writer, OutputError> {
+    if target.name == "-" || target.scheme != Target::SCHEMES[0] {
+        return open(target);
+    }
+    let opened = OpenedFile::new(&target.path).and_then(|file| document(file, end));
+    opened.map_err(|source| cannot_open(target, source))
+}
+
+fn cannot_open(target: &Target, source: io::Error) -> OutputError {
+    OutputError {
         name: shown(&target.name).to_owned(),
         doing: "open",
         source,
-    })
+    }
 }
 
 /// Refuses an output that is a file which is also read: opening it would empty it, and a pipe would feed itself.
@@ -378,11 +442,11 @@ impl BufferedWriter {
     /// Writes what is left and goes on in a new file of the same name. A file that still stands under its name, or another
     /// one that does, is left as it is: what is in it may not be anywhere else. True where a new file begins.
     pub(crate) fn reopen(&mut self, done: &mut Reopened) -> bool {
-        self.reopen_behind(done, b"")
+        self.reopen_document(done, b"")
     }
 
-    /// The same, with an end for the file that is left.
-    pub(crate) fn reopen_behind(&mut self, done: &mut Reopened, end: &[u8]) -> bool {
+    /// The same for documents with this end.
+    pub(crate) fn reopen_document(&mut self, done: &mut Reopened, end: &'static [u8]) -> bool {
         let Some((path, file)) = &self.path else {
             return false;
         };
@@ -391,10 +455,15 @@ impl BufferedWriter {
             return false;
         }
         let path = path.clone();
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.and_then(|file| match end {
+            b"" => Ok(Box::new(file) as Writer),
+            end => document(file, end),
+        });
+        match file {
             Ok(file) => {
                 self.buffer.extend_from_slice(end);
-                self.go_on_in(Box::new(file));
+                self.go_on_in(file);
                 self.reopens(&Target::file(&path));
                 done.files += 1;
                 true

@@ -367,6 +367,39 @@ fn a_signal_closes_the_document_and_moved_files_are_documents_too() {
 }
 
 #[test]
+fn a_file_is_a_document_whatever_ends_the_program() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("har");
+    // What was there is longer, and gone.
+    std::fs::write(&path, vec![b'x'; 100_000]).expect("write");
+    let capture = talk(&[
+        (true, &get("/1")),
+        (false, &response(b"one")),
+        (true, &get("/2")),
+        (false, &response(b"two")),
+        (true, &get("/3")),
+    ]);
+    let mut running = Live::start(&["--har", path.to_str().expect("UTF-8"), "-p"]);
+    let mut written = 0;
+    for (n, body) in [&b"one"[..], b"two"].into_iter().enumerate() {
+        let end = capture.windows(3).position(|octets| octets == body);
+        let end = end.expect("a response") + 3;
+        running.write(&capture[written..end]);
+        written = end;
+        // All that was read is written before the next read, and lines are written last.
+        let begin = Instant::now();
+        let shown = || read(&path).windows(6).filter(|w| *w == b"200,\"s").count();
+        while shown() <= n && begin.elapsed() < common::DEADLINE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(entries(&read(&path)).len(), n + 1);
+    }
+    running.signal("KILL");
+    drop(running);
+    assert_eq!(entries(&read(&path)).len(), 2);
+}
+
+#[test]
 fn bodies_are_decoded_and_what_is_no_text_is_base64() {
     let text = body(5000);
     let packed = gzip(&text);

@@ -18,9 +18,6 @@ use crate::sink::writer::{BufferedWriter, OutputError, Reopened, Writer};
 use crate::transport::stream::StreamContext;
 use std::ops::ControlFlow;
 
-/// What stands behind the last entry.
-const FOOTER: &[u8] = b"\n]}}\n";
-
 type HarEvent<'a> = StreamContext<'a, Option<Box<HarConnection>>>;
 type Waiting = WaitingRequest<HalfExchange, HalfExchange>;
 
@@ -43,6 +40,9 @@ pub(crate) struct Har {
 }
 
 impl Har {
+    /// What stands behind the last entry.
+    pub(in crate::sink) const END: &[u8] = b"\n]}}\n";
+
     /// `unanswered`: requests without an answer are entries too.
     pub(crate) fn new(name: &str, to: Writer, options: &HarTo, unanswered: bool) -> Self {
         Self {
@@ -329,7 +329,7 @@ impl Output for Har {
     // Each file is a document of its own.
     fn reopen(&mut self, _: &[Interface], done: &mut Reopened) {
         self.header();
-        if self.out.reopen_behind(done, FOOTER) {
+        if self.out.reopen_document(done, Self::END) {
             self.begun = false;
             self.header();
         }
@@ -345,7 +345,7 @@ impl Output for Har {
 
     fn finish(&mut self) -> Result<(), OutputError> {
         self.header();
-        self.out.write([FOOTER]);
+        self.out.write([Self::END]);
         self.out.flush().map(|_| ())
     }
 }
