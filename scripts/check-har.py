@@ -153,7 +153,7 @@ def view(browser, count):
     script = next(name for name in found if os.path.basename(name) == "perf-cascade.min.js")
     with open(f"{WORK}/view.html", "w") as page, open(f"{WORK}/all.har") as har:
         text = har.read().replace("</", "<\\/")
-        page.write(f'<!doctype html><div id="out"></div><script src="file://{script}"></script><script>const har = {text}; document.getElementById("out").appendChild(perfCascade.fromHar(har)); document.title = "shown";</script>')
+        page.write(f'<!doctype html><link rel="stylesheet" href="file://{script[:-7]}.css"><div id="out"></div><script src="file://{script}"></script><script>const har = {text}; document.getElementById("out").appendChild(perfCascade.fromHar(har)); document.title = "shown";</script>')
     session = browser.page()
     browser.ask("Page.enable", session)
     browser.ask("Page.navigate", session, url=f"file://{WORK}/view.html")

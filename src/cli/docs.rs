@@ -86,7 +86,8 @@ the request and its response have ended, so entries stand in the order of their 
 an entry with status 0, written when its connection ends. Where messages are chosen (--kind, --match, --from, --to) an exchange is written \
 of which one message is; -c counts entries where nothing else is written, and else messages, and exchanges are written of which both are among \
 them. Responses whose request is not in the capture are left out and counted (har.unmatched). The document is \
-closed at the end of the run, also where a signal ends it or the input is cut; with SIGHUP each file is a document of its own.
+closed at the end of the run, also where a signal ends it or the input is cut, and a file (not a pipe, nor stdout) is closed behind each \
+piece that is written to it, so that it is a document whatever ends the program; with SIGHUP each file is a document of its own.
 .PP
 startedDateTime and timings are those of the capture: connect, of the first request of a connection whose SYN was captured, is the time \
 from its first packet to the first byte of the request; send that of the request, wait from its last byte to the first of the response, \
