@@ -30,6 +30,7 @@ fn main() {
         key,
         forward_is_low,
         reused: false,
+        decrypted: None,
         links: Default::default(),
     };
     let side = Side {

@@ -16,6 +16,7 @@ use crate::link;
 use crate::message::custom::CustomDetector;
 use crate::message::extract::Conversation;
 use crate::message::rules::Rules;
+use crate::message::tls::KeyLog;
 use crate::message::{Extractor, MessageSink, Named, Transfers};
 use crate::transport::sctp::Sctp;
 use crate::transport::sctp::stats::LinkStats;
@@ -205,6 +206,11 @@ impl<M: MessageSink> Assembler<M> {
     /// Where messages go, and what the stages share with it.
     pub fn sink_and_context(&mut self) -> (&mut M, &mut Context) {
         (&mut self.extractor.sink, &mut self.state.cx)
+    }
+
+    /// Secrets with which records of TLS are opened.
+    pub fn keys(&mut self) -> &mut KeyLog {
+        self.extractor.keys()
     }
 
     /// Where messages go.

@@ -303,6 +303,7 @@ fuzz_target!(|input: &[u8]| {
             key,
             forward_is_low,
             reused: false,
+            decrypted: None,
             links: [LinkHeader::default(); 2],
         },
         sides: [side(choice & 1 == 0), side(choice & 2 == 0)],

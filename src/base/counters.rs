@@ -520,6 +520,18 @@ counters! {
         undecoded: "compressed messages that were not decoded, or not in full (WebSocket)",
         oversized: "of these, messages that would have grown too much",
     }
+    /// Records of TLS whose keys may be known (`--keylog`). Those that are not opened are messages, as without keys.
+    decrypted: DecryptedCounters {
+        records: "records opened",
+        octets: "bytes of these records",
+        content_octets: "bytes of application data in them",
+        no_key: "records not opened because the key log has no secret for them",
+        no_hello: "records not opened because a hello is not in the capture",
+        unknown_suite: "records not opened because their version or cipher suite is not known here",
+        no_block: "records not opened because they need the end of the record before, which is missing (TLS 1.0)",
+        no_fit: "records not opened because no key and no number that was tried fits",
+        trials: "keys and numbers tried",
+    }
     /// What was written.
     output: OutputCounters {
         messages: "messages written",

@@ -257,6 +257,9 @@ pub struct Flow {
     pub reused: bool,
     /// Link header of each direction's first packet.
     pub links: [LinkHeader; 2],
+    /// Its octets were encrypted on the wire: source and destination port, of the forward direction, that they would have had in
+    /// clear.
+    pub decrypted: Option<(u16, u16)>,
 }
 
 impl Flow {
@@ -278,6 +281,31 @@ impl Flow {
             (low, high)
         } else {
             (high, low)
+        }
+    }
+
+    /// The same, as they hint at what is spoken: of what was encrypted, those that it would have had in clear.
+    pub(crate) fn hints(&self, direction: Direction) -> (u16, u16) {
+        match (self.decrypted, direction) {
+            (None, _) => self.ports(direction),
+            (Some(ports), Direction::Forward) => ports,
+            (Some((src, dst)), Direction::Reverse) => (dst, src),
+        }
+    }
+
+    /// The flow that it would have been in clear: the same hosts, these ports of the forward direction, or those of
+    /// [`hints`](Self::hints).
+    #[cfg_attr(not(feature = "sink"), allow(dead_code))] // for outputs
+    #[must_use]
+    pub(crate) fn in_clear(&self, ports: Option<(u16, u16)>) -> Self {
+        let forward = Direction::Forward;
+        let (from, to) = ports.unwrap_or(self.hints(forward));
+        let ends = (self.src(forward).ip(), self.dst(forward).ip());
+        let (key, forward_is_low) = FlowKey::new((ends.0, from), (ends.1, to), self.key.channel);
+        Self {
+            key,
+            forward_is_low,
+            ..*self
         }
     }
 
@@ -348,6 +376,7 @@ mod tests {
             key: k1,
             forward_is_low: low1,
             reused: false,
+            decrypted: None,
             links: Default::default(),
         };
         assert_eq!(flow.src(Direction::Forward).to_string(), "10.0.0.2:80");

@@ -124,6 +124,16 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Input", hide_short_help = true)]
     pub(super) keep_secrets: bool,
 
+    /// Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated
+    ///
+    /// Browsers, curl, Python, Go and Java agents write one where the environment variable SSLKEYLOGFILE, or an option of theirs, names
+    /// a file. `env` is the file that this variable names here. It is read on while it grows. What the records hold is treated as any
+    /// other stream: messages are found in it, and written to all outputs instead of the records. As packets it has the port that its
+    /// protocol has without TLS (80 for 443), so that readers know what it is. Records that cannot be opened stay what they are.
+    /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", hide_short_help = true)]
+    pub(super) keylog: Vec<PathBuf>,
+
     /// Write messages as packets to a capture file [default: stdout]
     ///
     /// `-` is stdout. Without any output option messages go to stdout as a capture; where stdout is a terminal,

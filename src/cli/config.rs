@@ -85,6 +85,8 @@ pub struct Config {
     pub live: bool,
     /// `--keep-secrets`.
     pub keep_secrets: bool,
+    /// `--keylog`.
+    pub keylogs: Vec<PathBuf>,
     /// The command line names an input, be it `-`.
     pub named_input: bool,
     /// `--sort-delay`; zero: packets are not sorted.
@@ -799,6 +801,7 @@ fn config(
         sort_files: args.sort_files,
         live: args.live,
         keep_secrets: args.keep_secrets,
+        keylogs: args.keylog,
         named_input,
         sort_delay: args.sort_delay,
         sort_queue: args.sort_queue,

@@ -223,6 +223,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "inet-asm -j --protocols tls big.pcap | jq -r 'select(.tls.sni).tls.sni'",
     ),
     (
+        "What is inside TLS",
+        "inet-asm --keylog keys.log -p big.pcap",
+    ),
+    (
         "Rotated files as one",
         "inet-asm --sort-files -p trace.pcap*",
     ),
@@ -320,6 +324,9 @@ const ENVIRONMENT: &str = "\
 .TP
 \\fBNO_COLOR\\fR
 Where it is set and not empty, nothing is coloured unless \\fB--color always\\fR says so. So it is where \\fBTERM\\fR is dumb.
+.TP
+\\fBSSLKEYLOGFILE\\fR
+The key log that \\fB--keylog env\\fR reads. Nothing else reads it.
 .TP
 \\fBTZ\\fR
 The time zone of \\fB--time local\\fR.";

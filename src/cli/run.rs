@@ -6,6 +6,7 @@
 
 use super::config::Config;
 use super::history::CountersHistory;
+use super::keylogs::{self, KeyFiles};
 use super::lines::Wrapping;
 use super::live::{Silence, TICK};
 use super::messages::{Level, Messages};
@@ -68,6 +69,7 @@ fn run_with(
 struct Run<'a> {
     config: &'a Config,
     inputs: Inputs,
+    keys: KeyFiles,
     assembler: Assembler<Outputs>,
     sctp_stats: Option<SctpStats>,
     history: Option<CountersHistory>,
@@ -150,6 +152,17 @@ impl<'a> Run<'a> {
             }
             None => None,
         };
+        let keys = {
+            let paths = keylogs::paths(&config.keylogs);
+            paths
+                .and_then(|paths| KeyFiles::open(&paths))
+                .map_err(|e| fail(&e))?
+        };
+        if cfg!(not(feature = "tls")) && !config.keylogs.is_empty() {
+            return Err(fail(
+                &"--keylog: this build opens no TLS: build it with the feature tls",
+            ));
+        }
         signals.end_at_once(false);
         let limits = config.limits.clone();
         let mut queue = SortQueue::new(config.sort_delay, config.sort_queue);
@@ -194,6 +207,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             config,
             inputs,
+            keys,
             assembler,
             sctp_stats,
             history,
@@ -409,6 +423,7 @@ impl<'a> Run<'a> {
                 sink.begin(header.link_type, header.nanoseconds);
             }
             self.say_input(&mut input);
+            self.read_keys();
             // As many messages as are wanted may have been written by the run before.
             let read = match self.assembler.sink().is_full() {
                 true => Ok(()),
@@ -508,6 +523,13 @@ impl<'a> Run<'a> {
         let settings = &self.config.settings;
         if let Err(e) = state::write(path, settings, (&run, queue), &mut self.assembler) {
             self.fail(&e);
+        }
+    }
+
+    /// Reads what was added to key logs.
+    fn read_keys(&mut self) {
+        for note in self.keys.read(self.assembler.keys()) {
+            self.tell("key logs", &note);
         }
     }
 

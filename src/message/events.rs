@@ -172,6 +172,11 @@ pub trait MessageSink {
     fn carried(&mut self, at: &mut StreamContext<'_, Self::State>, protocol: &'static str) {
         let _ = (at, protocol);
     }
+    /// Records of TLS of this connection are opened from here on: what they hold is told as a stream of a flow that was encrypted
+    /// ([`Flow::decrypted`](crate::base::flow::Flow::decrypted)), with a state of its own.
+    fn opens_records(&mut self, at: &mut StreamContext<'_, Self::State>) {
+        let _ = at;
+    }
     /// It takes this frame of a connection that carries streams: asked before it begins. Of one that it does not take nothing
     /// else is told.
     fn takes_frame(

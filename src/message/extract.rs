@@ -6,6 +6,7 @@
 use super::bundled::Bundle;
 use super::carry::{self, Brought, CarriedStreams, ToCarrier};
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
+use super::decrypted::{Decrypted, Openers, Outside, Seal};
 use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
@@ -15,6 +16,7 @@ use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, ru
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
 use super::row::BundledLength;
 use super::rules::Rules;
+use super::tls::KeyLog;
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::ProtocolCounters;
@@ -140,6 +142,8 @@ struct OpenMessage {
     carries: bool,
     /// It is of no known protocol.
     opaque: bool,
+    /// Of TLS whose keys may be known: whether it is a message at all.
+    seal: Seal,
     /// Where its protocol's counters stand.
     counted: u32,
     /// The packet that brought the last of its octets: the one that was captured last, where they waited for each other.
@@ -263,6 +267,8 @@ pub struct Conversation<T> {
     trust: Trust,
     /// The streams that it carries, where it carries some.
     carried: Option<Box<CarriedStreams<T>>>,
+    /// What its records of TLS hold, where their keys are known.
+    decrypted: Option<Box<Decrypted<Self>>>,
     state: T,
 }
 
@@ -314,6 +320,8 @@ pub struct Extractor<M> {
     pub sink: M,
     /// What the user says of ports and protocols.
     pub rules: Rules,
+    /// What records of TLS are opened with.
+    openers: Openers,
     /// The user's own detectors, asked before all others.
     custom: Vec<CustomDetector>,
     /// Octets that the row has looked at which was shown most.
@@ -394,7 +402,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     // A raw stream sink hears of the octets before the messages that they complete, so that both
     // outputs tell the same order.
     fn data(&mut self, at: &mut ConversationContext<'_, M>, chunk: Chunk<'_>) -> Taken {
-        if self.inside(at, &chunk) {
+        if self.lies_inside(at, &chunk) {
             Taken::All
         } else {
             self.anywhere(at, &chunk)
@@ -411,6 +419,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             }
             at.direction = at.direction.flip();
         }
+        self.inside(at, |extractor, kept, at| kept.woken(at, extractor));
         let due = self.sink.wakes_at(&at.state.state);
         if due.is_some_and(|t| at.cx.now >= t) {
             self.sink.wake(&mut at.with(|s| &mut s.state));
@@ -428,6 +437,10 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let stream = &mut at.state.streams[i];
         stream.lossy = true;
         stream.pushed = gap.push;
+        if let Some(kept) = at.state.decrypted.as_mut().filter(|_| gap.len.is_none()) {
+            kept.jump(at.direction);
+        }
+        let stream = &mut at.state.streams[i];
         let mut left = gap.len.unwrap_or(u64::MAX);
         if let Mode::Inside {
             left: inside, last, ..
@@ -538,6 +551,7 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             let brought = Self::brought(at, offset);
             self.carry(at, ToCarrier::End(Some(close)), brought);
         }
+        self.inside(at, |extractor, kept, at| kept.end(at, extractor, close));
         let mut to = at.with(|s| &mut s.state);
         self.sink.stream_end(&mut to, close);
         self.other_may_go_on(at);
@@ -545,22 +559,14 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
     }
 
     fn closed(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
-        // Their budget is given back here, whatever state the walk left them in.
-        for stream in &mut at.state.streams {
-            if let Some(mut held) = stream.held.take() {
-                held.uncount(&mut at.cx.budget);
-            }
-            stream.own = None;
-        }
-        Self::put_framer(at, None);
-        self.end_carried(at, Some(close));
+        self.close(at, close);
         let mut to = at.with(|s| &mut s.state);
         self.sink.closed(&mut to, close);
     }
 
     fn charged(&self, state: &Conversation<M::State>) -> Option<usize> {
         let inner = self.sink.charged(&state.state)?;
-        let idle = |s: &MessageStream| s.held.is_none() && s.outlook.is_none();
+        let idle_stream = |s: &MessageStream| s.held.is_none() && s.outlook.is_none();
         // What users bring is not known to come back as it was.
         let [there, back] = [Direction::Forward, Direction::Reverse].map(|d| state.framer(d));
         let own = |framer: Option<&AnyFramer>| {
@@ -571,7 +577,8 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
             Some(carried) => carried.charged(|state| self.sink.charged(state))?,
             None => 0,
         };
-        (known && state.streams.iter().all(idle)).then_some(state.charged + inner + carried)
+        let idle = state.streams.iter().all(idle_stream) && state.decrypted.is_none();
+        (known && idle).then_some(state.charged + inner + carried)
     }
 
     fn hears_flow_ends(&self) -> bool {
@@ -683,6 +690,7 @@ impl<M: MessageSink> Extractor<M> {
         Self {
             sink,
             rules: Rules::default(),
+            openers: Openers::default(),
             custom: Vec::new(),
             looked: vec![0; STREAMS.len() + 1],
             last_bundled: (NO_PROTOCOL, protocols::bundled_length(NO_PROTOCOL)),
@@ -734,6 +742,21 @@ impl<M: MessageSink> Extractor<M> {
         if self.rules.filter.wants(message.protocol) {
             self.sink.datagram(at, message);
         }
+    }
+
+    /// Both directions have ended: what is kept for them goes.
+    fn close(&mut self, at: &mut ConversationContext<'_, M>, close: Close) {
+        // Their budget is given back here, whatever state the walk left them in.
+        for stream in &mut at.state.streams {
+            if let Some(mut held) = stream.held.take() {
+                held.uncount(&mut at.cx.budget);
+            }
+            stream.own = None;
+        }
+        Self::put_framer(at, None);
+        self.end_carried(at, Some(close));
+        self.inside(at, |extractor, kept, at| kept.closed(at, extractor, close));
+        at.state.decrypted = None;
     }
 
     /// Takes a chunk wherever it lies.
@@ -895,10 +918,7 @@ impl<M: MessageSink> Extractor<M> {
             self.look_anew(at);
             return;
         }
-        let ports = (
-            at.flow.src(at.direction).port(),
-            at.flow.dst(at.direction).port(),
-        );
+        let ports = at.flow.hints(at.direction);
         // What is left of a message whose beginning is missing must not become a message of its own.
         // Waiting for a beginning by the port's protocol costs little if it is wrong: the search
         // gives up after a while and detection begins.
@@ -910,14 +930,19 @@ impl<M: MessageSink> Extractor<M> {
 
     /// The response of a server, which is the sender, has upgraded the connection to this protocol.
     fn note_upgraded(&mut self, at: &ConversationContext<'_, M>, row: &'static StreamRow) {
-        if row.protocol.upgrades && self.upgraded.len() < UPGRADED {
+        // What records of TLS hold says nothing of a connection whose records are not opened.
+        let clear = at.flow.decrypted.is_none();
+        if row.protocol.upgrades && clear && self.upgraded.len() < UPGRADED {
             self.upgraded.insert(at.flow.src(at.direction), row);
         }
     }
 
     /// The protocol to which others of the same server were upgraded, where the beginning of the connection is not there.
     fn upgraded_there(&self, at: &ConversationContext<'_, M>) -> Option<&'static StreamRow> {
-        if self.upgraded.is_empty() || at.sides.iter().any(|side| side.from_start) {
+        if self.upgraded.is_empty()
+            || at.flow.decrypted.is_some()
+            || at.sides.iter().any(|side| side.from_start)
+        {
             return None;
         }
         let [one, other] = [Direction::Forward, Direction::Reverse].map(|d| at.flow.src(d));
@@ -969,10 +994,18 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// When the sink, or the stream inside of records of TLS, wants to be woken.
+    #[inline]
+    fn wish(&self, at: &ConversationContext<'_, M>) -> Option<Instant> {
+        let wish = self.sink.wakes_at(&at.state.state);
+        let inside = at.state.decrypted.as_ref().and_then(|kept| kept.wake());
+        wish.into_iter().chain(inside).min()
+    }
+
     /// Tells when what is held in doubt has to be let go though nothing comes.
     fn watch(&self, at: &mut ConversationContext<'_, M>) {
         // Most streams hold nothing most of the time.
-        let wish = self.sink.wakes_at(&at.state.state);
+        let wish = self.wish(at);
         if at.state.streams.iter().all(|stream| stream.held.is_none()) {
             *at.wake = wish;
             return;
@@ -1299,6 +1332,34 @@ impl<M: MessageSink> Extractor<M> {
         source: ChunkOrigin,
         hand_over: bool,
     ) {
+        let seal = self.seal(at, start, source, hand_over);
+        if seal == Seal::Opened {
+            at.state.streams[at.direction.index()].open = Some(OpenMessage {
+                start: start.offset,
+                whole: true,
+                hand_over,
+                wanted: false,
+                frames: false,
+                carries: false,
+                opaque: false,
+                seal,
+                counted: 0,
+                last: source.packet(),
+            });
+            return;
+        }
+        self.open_message(at, start, source, hand_over, seal);
+    }
+
+    /// Opens a message, counts it and tells the sink.
+    fn open_message(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        start: &MessageStart<'_>,
+        source: ChunkOrigin,
+        hand_over: bool,
+        seal: Seal,
+    ) {
         at.cx.counters.message.messages += 1;
         let counted = at.cx.counters.count_message(Name::of(start.protocol));
         // By its name, which is at hand: this is asked of each message.
@@ -1319,6 +1380,7 @@ impl<M: MessageSink> Extractor<M> {
             frames,
             carries: is_frame && self.sink.hears_carried(),
             opaque: start.protocol == NO_PROTOCOL,
+            seal,
             counted,
             last: source.packet(),
         });
@@ -1447,13 +1509,152 @@ impl<M: MessageSink> Extractor<M> {
         for _ in 0..2 {
             for _ in 0..ended[at.direction.index()] {
                 self.sink.carried(&mut at.with(|s| &mut s.state), protocol);
+                self.note_inside(at, Name::of(protocol));
             }
             at.direction = at.direction.flip();
         }
     }
 
+    /// Secrets with which records of TLS are opened.
+    pub fn keys(&mut self) -> &mut KeyLog {
+        &mut self.openers.keys
+    }
+
+    /// A message of TLS begins: what becomes of it.
+    fn seal(
+        &self,
+        at: &mut ConversationContext<'_, M>,
+        start: &MessageStart<'_>,
+        source: ChunkOrigin,
+        hand_over: bool,
+    ) -> Seal {
+        let keys = &self.openers.keys;
+        if keys.is_empty() || start.protocol != "tls" {
+            return Seal::No;
+        }
+        let mut kept = at.state.decrypted.take().unwrap_or_default();
+        let seal = kept.begin(&mut Outside::of(at), keys, start, source, hand_over);
+        at.state.decrypted = Some(kept);
+        seal
+    }
+
+    /// A message that is gathered lacks octets, or is not opened: it is one as without keys.
+    fn unseal(&mut self, at: &mut ConversationContext<'_, M>) {
+        let d = at.direction;
+        let Some(open) = &mut at.state.streams[d.index()].open else {
+            return;
+        };
+        let seal = std::mem::take(&mut open.seal);
+        let whole = open.whole;
+        let Some(kept) = at.state.decrypted.as_mut().filter(|_| seal == Seal::Opened) else {
+            return;
+        };
+        let gathered = kept.take(d);
+        kept.charge(at.cx);
+        let start = gathered.start();
+        self.open_message(at, &start, gathered.first, gathered.hand_over, Seal::No);
+        self.emit(
+            at,
+            &gathered.octets,
+            start.offset,
+            gathered.last,
+            None,
+            false,
+        );
+        if let Some(open) = &mut at.state.streams[d.index()].open {
+            open.whole = whole;
+        }
+    }
+
+    /// A message of TLS that is gathered ends at the offset `end`; `cut`: before its own end. True: it was a record that has been opened,
+    /// and is no message.
+    fn sealed_end(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        open: OpenMessage,
+        end: u64,
+        cut: bool,
+    ) -> bool {
+        let d = at.direction;
+        let Some(mut kept) = at.state.decrypted.take() else {
+            return false;
+        };
+        let mut gathered = kept.take(d);
+        let mut opened = None;
+        if open.whole && !cut {
+            match open.seal {
+                Seal::Opened => {
+                    let mut outside = Outside::of(at);
+                    opened = kept.open(&mut outside, &self.openers.keys, &mut gathered);
+                }
+                Seal::Heard => kept.hear(d, &gathered, end),
+                Seal::No => {}
+            }
+        }
+        if let Some(opened) = &opened {
+            let now = come(at, gathered.last.packet());
+            kept.deliver(&mut Outside::of(at), self, opened, &gathered);
+            come(at, now);
+            gathered.octets.clear();
+        }
+        kept.put_back(d, gathered);
+        kept.charge(at.cx);
+        let begins = kept.begins_to_open(&self.openers.keys);
+        at.state.decrypted = Some(kept);
+        if begins {
+            self.sink.opens_records(&mut at.with(|s| &mut s.state));
+        }
+        if opened.is_none() {
+            self.unseal(at);
+            return false;
+        }
+        let stream = &mut at.state.streams[d.index()];
+        (stream.open, stream.mode) = (None, Mode::Begin);
+        (stream.behind_loss, stream.filled) = (false, None);
+        (at.state.trust.proven, at.state.trust.failures) = (true, 0);
+        self.tell_inside(at);
+        true
+    }
+
+    /// Something happens to the stream inside of records of TLS, if there is one.
+    fn inside(
+        &mut self,
+        at: &mut ConversationContext<'_, M>,
+        happens: impl FnOnce(&mut Self, &mut Decrypted<Conversation<M::State>>, &mut Outside<'_>),
+    ) {
+        let Some(mut kept) = at.state.decrypted.take() else {
+            return;
+        };
+        happens(self, &mut kept, &mut Outside::of(at));
+        at.state.decrypted = Some(kept);
+        self.tell_inside(at);
+    }
+
+    /// Messages have ended in the stream inside: those who hear of the connection are told.
+    fn tell_inside(&mut self, at: &mut ConversationContext<'_, M>) {
+        for (direction, protocol) in std::mem::take(&mut self.openers.ended) {
+            let before = std::mem::replace(&mut at.direction, direction);
+            let mut to = at.with(|s| &mut s.state);
+            self.sink.carried(&mut to, protocol.text());
+            at.direction = before;
+        }
+    }
+
+    /// A message has ended; if it did in the stream inside of a connection, those who hear of that are told later.
+    fn note_inside(&mut self, at: &ConversationContext<'_, M>, protocol: Name) {
+        if at.flow.decrypted.is_some() {
+            self.openers.ended.push((at.direction, protocol));
+        }
+    }
+
     /// Octets of the open message, or of none, are missing.
     fn missing(&mut self, at: &mut ConversationContext<'_, M>, offset: u64, len: u64) {
+        if at.state.streams[at.direction.index()]
+            .open
+            .is_some_and(|open| open.seal != Seal::No)
+        {
+            self.unseal(at);
+        }
         let missing = MessageGap { offset, len };
         let open = at.state.streams[at.direction.index()].open;
         if open.is_none_or(|open| open.wanted) {
@@ -1505,6 +1706,17 @@ impl<M: MessageSink> Extractor<M> {
         source: (u64, Timestamp, u32),
         counted: u32,
     ) {
+        if let Some(open) = at.state.streams[at.direction.index()].open
+            && open.seal != Seal::No
+        {
+            if let Some(mut kept) = at.state.decrypted.take() {
+                kept.gather(&mut Outside::of(at), piece, source, open.seal);
+                at.state.decrypted = Some(kept);
+            }
+            if open.seal == Seal::Opened {
+                return;
+            }
+        }
         let octets = piece.data.len() as u64;
         at.cx.counters.message.octets += octets;
         at.cx.counters.add_octets(counted, octets);
@@ -1536,7 +1748,7 @@ impl<M: MessageSink> Extractor<M> {
     ///
     /// It does what [`walk`](Self::walk), and what stands around it, would come to, and asks nothing that is certain here.
     #[inline(always)]
-    fn inside(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>) -> bool {
+    fn lies_inside(&mut self, at: &mut ConversationContext<'_, M>, chunk: &Chunk<'_>) -> bool {
         let d = at.direction;
         let (i, o) = (d.index(), d.flip().index());
         let (stream, other) = (&at.state.streams[i], &at.state.streams[o]);
@@ -1587,7 +1799,7 @@ impl<M: MessageSink> Extractor<M> {
             self.end_message(at, chunk.offset + chunk.data.len() as u64, false, None);
         }
         self.took(at, chunk, chunk.data.len());
-        *at.wake = self.sink.wakes_at(&at.state.state);
+        *at.wake = self.wish(at);
         true
     }
 
@@ -1604,6 +1816,12 @@ impl<M: MessageSink> Extractor<M> {
         closes: Option<Close>,
     ) {
         let i = at.direction.index();
+        if let Some(open) = at.state.streams[i].open
+            && open.seal != Seal::No
+            && self.sealed_end(at, open, offset, cut)
+        {
+            return;
+        }
         let acknowledged = at.side().acknowledged_to(offset);
         let name = Self::protocol(at);
         let past = at.side().acknowledged == Some(offset + 1);
@@ -1655,6 +1873,7 @@ impl<M: MessageSink> Extractor<M> {
             whole,
         };
         at.cx.emit(at.flow, at.direction, what);
+        self.note_inside(at, name);
         if open.wanted || open.frames {
             let end = MessageEnd {
                 offset,
@@ -2376,10 +2595,7 @@ impl<M: MessageSink> Extractor<M> {
         let other: Side = *at.other();
         Position {
             direction: at.direction,
-            ports: (
-                at.flow.src(at.direction).port(),
-                at.flow.dst(at.direction).port(),
-            ),
+            ports: at.flow.hints(at.direction),
             segments: view.segments,
             push: view.push,
             pushed: at.state.streams[at.direction.index()].pushed,
@@ -2464,10 +2680,7 @@ impl<M: MessageSink> Extractor<M> {
             Following::Octets => view.doubt_ends,
             Following::Gap | Following::End => Some(DoubtEnds::NoMore),
         };
-        let ports = (
-            at.flow.src(at.direction).port(),
-            at.flow.dst(at.direction).port(),
-        );
+        let ports = at.flow.hints(at.direction);
         let mut take = rest.len();
         let mut tried = false;
         let mut inside = None;
@@ -2582,7 +2795,7 @@ impl<M: MessageSink> Extractor<M> {
                     // What a web server, for one, sends of which the capture has no beginning, while the client says nothing: so many octets
                     // are a body that began before the capture.
                     let silent = !at.state.begun[at.direction.flip().index()];
-                    let server = at.flow.src(at.direction).port();
+                    let (server, _) = at.flow.hints(at.direction);
                     let row = at.state.framer.as_ref().map(AnyFramer::name);
                     let row = row.and_then(protocols::stream).map(|row| row.protocol);
                     let long =
@@ -2775,10 +2988,7 @@ impl<M: MessageSink> Extractor<M> {
             Some((place, n)) if place == offset => n,
             _ => 0,
         };
-        let ports = (
-            at.flow.src(at.direction).port(),
-            at.flow.dst(at.direction).port(),
-        );
+        let ports = at.flow.hints(at.direction);
         let trust = at.state.trust;
         let others = usize::from(refused > 1);
         let home = at.state.framer.as_ref().map(AnyFramer::name);
@@ -2940,10 +3150,7 @@ impl<M: MessageSink> Extractor<M> {
         ends: Option<DoubtEnds>,
     ) -> Option<Settled> {
         let i = at.direction.index();
-        let ports = (
-            at.flow.src(at.direction).port(),
-            at.flow.dst(at.direction).port(),
-        );
+        let ports = at.flow.hints(at.direction);
         let mut undecided = false;
         for (place, &detector) in self.custom.iter().enumerate() {
             let around = Around {
@@ -3079,10 +3286,7 @@ impl<M: MessageSink> Extractor<M> {
             return at.state.trust.decided;
         }
         at.state.trust.asked = true;
-        let ports = (
-            at.flow.src(at.direction).port(),
-            at.flow.dst(at.direction).port(),
-        );
+        let ports = at.flow.hints(at.direction);
         let Some(decided) = self.rules.decide(at.flow.transport, ports) else {
             return false;
         };

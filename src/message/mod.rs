@@ -22,6 +22,8 @@
 //! hpack.rs inflate.rs      header blocks of HTTP/2; deflate of messages that refer to others, some of which may be lost
 //! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
+//! decrypted.rs             the streams that records of TLS hold whose keys are known
+//! tls/                     what opens these records: secrets, keys, numbers; knows nothing of the files above
 //! ```
 
 mod adaptation;
@@ -32,6 +34,7 @@ mod carry;
 mod chains;
 mod chunked;
 pub mod custom;
+mod decrypted;
 mod doubt;
 pub mod events;
 pub mod extract;
@@ -56,6 +59,7 @@ pub mod rules;
 mod tests;
 mod text;
 mod textual;
+pub mod tls;
 pub mod user_framer;
 pub mod whole;
 
@@ -72,9 +76,10 @@ pub use lines::literal;
 pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
-    by_number, datagram_protocol, escaped_summary, fields, fields_into, file_use, in_order, kind,
-    known_aliases, known_name, listed_fields, listing_protocols, named_ends, protocols,
-    result_is_last, server_begins, summary, transaction, uses_files, uses_port, words_ahead,
+    by_number, clear_port, datagram_protocol, escaped_summary, fields, fields_into, file_use,
+    in_order, kind, known_aliases, known_name, listed_fields, listing_protocols, named_ends,
+    protocols, result_is_last, server_begins, summary, transaction, uses_files, uses_port,
+    words_ahead,
 };
 pub use row::{FileUse, NamedEnds};
 pub use text::{dotted, escape, is_hidden, is_text, show, shown, unescaped};

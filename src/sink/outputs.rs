@@ -44,6 +44,8 @@ macro_rules! outputs {
             $( $name: <$Output as MessageSink>::State, )*
             /// By direction: the message that is open was not chosen, and only files get it, which need requests for their names.
             passed_over: [bool; 2],
+            /// Records of TLS of the connection are opened, and what they hold is told apart.
+            opened: bool,
             /// Where an output shows what answers what: the requests that wait.
             pairing: Option<Box<Pairing>>,
             /// `--pair`: what is held until its turn comes.
@@ -256,7 +258,13 @@ macro_rules! to_chosen {
         if $self.is_ordered() {
             $self.turn_due($at);
         }
-        if $self.takes($at.flow) {
+        if $at.flow.decrypted.is_some() {
+            // The records that are missing have been told of.
+            if $self.takes($at.flow) {
+                let table = &mut $self.table;
+                to_rows!([follow raw dump files] $kind table $at stream_gap ($gap));
+            }
+        } else if $self.takes($at.flow) {
             $self.lacks($at.flow, |lost| {
                 lost.tcp.gaps += 1;
                 lost.tcp.gaps_jump += u64::from($gap.len.is_none());
@@ -264,6 +272,20 @@ macro_rules! to_chosen {
                 lost.tcp.lost_octets += $gap.len.unwrap_or(0);
             });
             to_chosen!(all $kind $self $at stream_gap ($gap));
+        }
+    };
+    ([] $kind:ident $self:ident $at:ident stream_data ($chunk:ident)) => {
+        if $self.takes($at.flow) {
+            if $at.flow.decrypted.is_some() {
+                let table = &mut $self.table;
+                to_rows!([follow raw dump files] $kind table $at stream_data ($chunk));
+            } else if $at.state.opened {
+                // Who wants to read it wants to read what was encrypted.
+                let table = &mut $self.table;
+                to_rows!([rows dump json files] $kind table $at stream_data ($chunk));
+            } else {
+                to_chosen!(all $kind $self $at stream_data ($chunk));
+            }
         }
     };
     ([] $kind:ident $self:ident $at:ident chunk_gap ($gap:ident)) => {
@@ -365,11 +387,21 @@ macro_rules! to_chosen {
         }
         to_chosen!(all $kind $self $at stream_end ($close))
     };
-    ([] $kind:ident $self:ident $at:ident closed $args:tt) => {
+    ([] $kind:ident $self:ident $at:ident closed ($close:ident)) => {
         if $self.is_ordered() {
             $self.turns_end($at);
         }
-        to_chosen!(forget $kind $self $at closed $args);
+        if $at.flow.decrypted.is_some() {
+            // The connection itself ends behind this: what is known of it is told then.
+            if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
+                pairing.end($at.cx);
+            }
+            let table = &mut $self.table;
+            to_rows!([packets print follow raw dump har files] $kind table $at closed ($close));
+            to_rows!([rows json] $kind table $at carried_end ());
+            return;
+        }
+        to_chosen!(forget $kind $self $at closed ($close));
         // At the end of the input all connections end behind one packet: the list of their files must not gather.
         $self.list_files();
     };
@@ -454,6 +486,10 @@ impl MessageSink for Outputs {
     // Frames are written as packets; all other outputs get what they carry.
     fn hears_carried(&self) -> bool {
         !self.packets_alone
+    }
+
+    fn opens_records(&mut self, at: &mut StreamContext<'_, OutputState>) {
+        at.state.opened = true;
     }
 
     fn takes_frame(

@@ -144,6 +144,7 @@ mod tests {
             key,
             forward_is_low,
             reused: false,
+            decrypted: None,
             links: Default::default(),
         }
     }

@@ -78,6 +78,7 @@ pub(super) fn flow(v6: bool, number: u64) -> Flow {
         key,
         forward_is_low: low,
         reused: number > 0,
+        decrypted: None,
         links: [link(2, 1), link(1, 2)],
     }
 }

@@ -110,6 +110,7 @@ impl Endpoints {
             key,
             forward_is_low: self.forward_is_low,
             reused: false,
+            decrypted: None,
             links: self.links,
         }
     }

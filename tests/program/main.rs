@@ -51,6 +51,7 @@ mod state;
 mod switched_off;
 mod tcp;
 mod terminators;
+mod tls;
 mod trace;
 mod track;
 mod transfers;

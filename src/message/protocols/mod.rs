@@ -517,6 +517,30 @@ pub(super) fn carries(name: &str) -> bool {
     CARRIERS.contains(&name)
 }
 
+/// The port on which readers look for a protocol, where it was met on this one: this one if it is its own, else its first.
+#[must_use]
+pub fn clear_port(name: &str, port: u16) -> u16 {
+    // HTTP/2 is told by what it begins with, on the port of HTTP.
+    let name = if name == http2::PROTOCOL.name {
+        http1::PROTOCOL.name
+    } else {
+        name
+    };
+    let ports = stream(name).map_or(&[][..], |row| row.protocol.ports);
+    match ports.first() {
+        Some(first) if !ports.contains(&port) => *first,
+        _ => port,
+    }
+}
+
+/// The port that a protocol would have without TLS, of one on which it has it: what hints at what is spoken there.
+pub(super) fn plain_port(port: u16) -> u16 {
+    tls::PLAIN_PORTS
+        .iter()
+        .find(|(tls, _)| *tls == port)
+        .map_or(port, |(_, plain)| *plain)
+}
+
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.
 pub(super) fn prefix_at(octets: &[u8]) -> Option<(&'static StreamRow, Probe)> {
     let mut rows = STREAMS.iter().filter(|row| row.protocol.prefix);

@@ -47,6 +47,25 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ..ProtocolRow::NONE
 };
 
+/// Ports of protocols over TLS, and theirs without it (IANA, "Service Name and Transport Protocol Port Number Registry").
+pub(super) const PLAIN_PORTS: &[(u16, u16)] = &[
+    (443, 80),
+    (465, 25),
+    (563, 119),
+    (636, 389),
+    (853, 53),
+    (989, 20),
+    (990, 21),
+    (992, 23),
+    (993, 143),
+    (994, 6667),
+    (995, 110),
+    (5061, 5060),
+    (5671, 5672),
+    (8443, 80),
+    (8883, 1883),
+];
+
 /// Recognises TLS.
 pub(crate) struct TlsDetector;
 

@@ -3,12 +3,15 @@
 use super::connection::PacketConnection;
 use super::writing::PacketOutput;
 use crate::base::context::Context;
+use crate::base::flow::{Direction, Flow};
+use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::state::{Deserialize, Serialize};
-use crate::message::MessageSink;
+use crate::message::{MessageSink, MessageStart, NO_PROTOCOL, clear_port};
 use crate::sink::output::{Output, flush_all, forward_events};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{OutputError, Reopened};
+use crate::transport::stream::StreamContext;
 use std::ops::ControlFlow;
 
 /// All outputs of packets.
@@ -21,9 +24,33 @@ pub(crate) struct PacketStates {
     first: Option<Box<PacketConnection>>,
     /// Of all but the first: there is one as a rule.
     more: Vec<Option<Box<PacketConnection>>>,
+    /// Of what was encrypted on the wire: the ports, of the forward direction, that it has in packets.
+    clear: Option<(u16, u16)>,
 }
 
 impl PacketStates {
+    /// A message of a flow begins that was encrypted on the wire: where readers look for its protocol is known from the first one of a
+    /// known protocol on.
+    fn note_ports(&mut self, flow: &Flow, direction: Direction, start: &MessageStart<'_>) {
+        if self.clear.is_some() || start.protocol == NO_PROTOCOL {
+            return;
+        }
+        let ports = flow.hints(direction);
+        let sends = match start.kind {
+            Kind::Request => false,
+            Kind::Response => true,
+            Kind::Other => ports.0 < ports.1,
+        };
+        let there = match sends {
+            true => (clear_port(start.protocol, ports.0), ports.1),
+            false => (ports.0, clear_port(start.protocol, ports.1)),
+        };
+        self.clear = Some(match direction {
+            Direction::Forward => there,
+            Direction::Reverse => (there.1, there.0),
+        });
+    }
+
     /// What the output with this number keeps.
     fn of(&mut self, output: usize) -> &mut Option<Box<PacketConnection>> {
         match output.checked_sub(1) {
@@ -62,6 +89,18 @@ impl PacketOutputs {
     }
 }
 
+/// The flow of packets: of what was encrypted on the wire one on the port that it would have had in clear, where readers look for it.
+macro_rules! in_clear {
+    ($at:ident, $clear:ident) => {
+        if $at.flow.decrypted.is_some() {
+            $clear = $at.flow.in_clear($at.state.clear);
+            &$clear
+        } else {
+            $at.flow
+        }
+    };
+}
+
 /// For [`forward_events`]: to the outputs that take the message, or to all.
 macro_rules! to_outputs {
     // What streams carry is written as the frames that carry it.
@@ -73,8 +112,13 @@ macro_rules! to_outputs {
         if $start.carried.is_some() {
             return;
         }
+        let clear;
+        if $at.flow.decrypted.is_some() {
+            $at.state.note_ports($at.flow, $at.direction, $start);
+        }
+        let flow = in_clear!($at, clear);
         for (i, output) in $self.taking($start.protocol) {
-            output.start(&mut $at.with(|s| s.of(i)), $start);
+            output.start(&mut in_flow($at.with(|s| s.of(i)), flow), $start);
         }
     };
     ([] plain $self:ident $at:ident datagram($message:ident)) => {
@@ -104,6 +148,8 @@ macro_rules! to_outputs {
     ([] state $self:ident $at:ident skipped $args:tt) => {};
     ([] state $self:ident $at:ident stream_data($chunk:ident)) => {};
     ([] state $self:ident $at:ident stream_gap($gap:ident)) => {};
+    ([] state $self:ident $at:ident chunk_gap($gap:ident)) => {};
+    ([] state $self:ident $at:ident chunk_duplicate($chunk:ident)) => {};
     ([] state $self:ident $at:ident closed($close:ident)) => {
         to_outputs!(all $self $at closed($close));
         $at.state.more = Vec::new();
@@ -118,10 +164,18 @@ macro_rules! to_outputs {
         }
     };
     (all $self:ident $at:ident $event:ident($arg:ident)) => {
+        let clear;
+        let flow = in_clear!($at, clear);
         for (i, output) in $self.0.iter_mut().enumerate() {
-            output.$event(&mut $at.with(|s| s.of(i)), $arg);
+            output.$event(&mut in_flow($at.with(|s| s.of(i)), flow), $arg);
         }
     };
+}
+
+/// The same place, in this flow.
+#[inline]
+fn in_flow<'a, S>(at: StreamContext<'a, S>, flow: &'a Flow) -> StreamContext<'a, S> {
+    StreamContext { flow, ..at }
 }
 
 impl MessageSink for PacketOutputs {

@@ -632,6 +632,7 @@ mod tests {
             key,
             forward_is_low,
             reused: false,
+            decrypted: None,
             links: Default::default(),
         };
         let look = Look {
@@ -777,6 +778,7 @@ mod tests {
             key,
             forward_is_low,
             reused: false,
+            decrypted: None,
             links: Default::default(),
         };
         let shown = Shown {
@@ -854,6 +856,7 @@ mod tests {
                     key,
                     forward_is_low,
                     reused: false,
+                    decrypted: None,
                     links: Default::default(),
                 };
                 let shown = Shown {

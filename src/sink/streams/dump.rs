@@ -99,6 +99,7 @@ impl Dump {
         let (flow, direction) = (at.flow, at.direction);
         let offset = chunk.offset.saturating_sub(at.side().origin);
         let stream = &mut at.state[direction.index()];
+        stream.id = layer(flow);
         // Octets that were missing before the file existed; they become the first line of its
         // index.
         let early = stream.early.take();
@@ -169,7 +170,7 @@ impl Dump {
 
     /// The stream has ended: its file is closed.
     pub(crate) fn end(&mut self, cx: &mut Context, flow: &Flow, direction: Direction) {
-        let key = (flow.transport, flow.number, direction, 0);
+        let key = (flow.transport, flow.number, direction, layer(flow));
         // At the end of the stream its descriptor is of more use to another.
         self.open.close(&key, &mut self.failures);
         self.open.count(&mut cx.budget);
@@ -412,6 +413,11 @@ fn streams<'a>(
 ) -> StreamContext<'a, DumpedStreams> {
     kept(at.cx, at.state);
     at.with(|s| &mut **s.get_or_insert_default())
+}
+
+/// What stands in the place of an SCTP stream identifier: a connection may hold a decrypted stream beside its own.
+fn layer(flow: &Flow) -> u16 {
+    flow.decrypted.is_some().into()
 }
 
 impl MessageSink for Dump {

@@ -10,7 +10,7 @@ pub(crate) type DumpedStreams = [DumpedStream; 2];
 /// What is kept of a stream: how its file is called.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct DumpedStream {
-    /// SCTP stream identifier; 0 elsewhere.
+    /// SCTP stream identifier; 1 of what was encrypted on the wire; 0 elsewhere.
     pub(super) id: u16,
     /// The file was made; it is the `count`th of its name.
     pub(super) made: bool,

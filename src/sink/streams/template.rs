@@ -129,6 +129,7 @@ impl Template {
         }
         // Files of different transports must not share a name: their ports may be equal.
         match flow.transport {
+            Transport::Tcp if flow.decrypted.is_some() => out.push_str(".decrypted"),
             Transport::Tcp => {}
             Transport::Udp => out.push_str(".udp"),
             Transport::Sctp => {

@@ -637,6 +637,7 @@ impl<T: FlowState> Sctp<T> {
                 key: arrival.key,
                 forward_is_low,
                 reused,
+                decrypted: None,
                 links: [arrival.packet.link; 2],
             },
             state: T::default(),

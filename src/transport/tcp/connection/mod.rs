@@ -375,6 +375,7 @@ impl<S: FlowState> Connection<S> {
             key: *key,
             forward_is_low: self.forward_is_low,
             reused: self.reused,
+            decrypted: None,
             // Of its link headers only the tags are kept where there were no octets.
             links: self.tags.map(|tags| LinkHeader {
                 tags,
@@ -422,6 +423,7 @@ impl<S: FlowState> Connection<S> {
                     key: *key,
                     forward_is_low,
                     reused,
+                    decrypted: None,
                     links: Default::default(),
                 },
                 linked: [false; 2],

@@ -91,6 +91,7 @@ impl PackedConnection {
             key: *key,
             forward_is_low: c.forward_is_low,
             reused: c.reused,
+            decrypted: None,
             links: [there, back],
         };
         Some((c, charged))
@@ -133,6 +134,7 @@ fn unknown() -> Flow {
         key: FlowKey::default(),
         forward_is_low: false,
         reused: false,
+        decrypted: None,
         links: Default::default(),
     }
 }

@@ -1,0 +1,685 @@
+//! Which key and which number the next record of a direction has, also behind a loss.
+//!
+//! Where nothing is missing, both are known, and a record that they do not open is opened by nothing. Behind octets that are missing
+//! the number lies between what few long records and many short ones would have made of them, and the keys are these or later ones:
+//! they are tried in this order, so often at most as the bounds below say.
+
+use super::handshake::{self, ServerHello};
+use super::keylog::{KeyLog, Secret, SessionSecrets};
+use super::protection::{HEADER, Protection, RecordNumber};
+use super::schedule::{self, KeyBlockSeed, TLS13};
+use super::suite::{suite, with_secrets_of};
+use crate::base::flow::Direction;
+use crate::base::state::{Deserialize, Serialize};
+use crate::base::storage::allocated;
+use std::ops::Range;
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+pub(in crate::message) const APPLICATION_DATA: u8 = 23;
+
+/// Octets of the longest record, its header included.
+const LONGEST: u64 = HEADER as u64 + (1 << 14) + 2048;
+/// Numbers that are tried for one record.
+// A loss of a megabyte of the shortest records is 47,000 of them.
+const TRIALS: u64 = 1 << 16;
+/// Octets that are looked at in vain for one record, at most.
+// Long records make few numbers of a loss; this is time for a thousand of the longest, which is 16 MB of them lost.
+const OCTETS_TRIED: u64 = 16 << 20;
+/// Records in a row for which nothing fits, after which a direction is no longer tried.
+const FAILURES: u8 = 8;
+/// Keys that are tried for a connection whose ClientHello is missing.
+// Of so many connections at once; those near it in the key log come first.
+const GUESSES: u64 = 1 << 14;
+/// Numbers that are tried with each, one after the other.
+const NUMBERS_GUESSED: [u64; 3] = [4, 64, 1024];
+/// Records of each direction for which that is done.
+const GUESSED: u8 = 3;
+/// Changes of keys that a loss may hide (KeyUpdate).
+const UPDATES: u32 = 3;
+/// Records under the first keys of application data which a server begins with and which hold none of it (NewSessionTicket).
+const TICKETS: u64 = 4;
+/// What keys of a direction allocate, about: tables of AES and GHASH.
+const KEYS: usize = 2048;
+
+/// Which keys a direction uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Epoch {
+    /// None yet.
+    #[default]
+    Clear,
+    /// Those of data that is sent with the ClientHello.
+    Early,
+    /// Those of the handshake of TLS 1.3.
+    Handshake,
+    /// Those of application data, changed so often.
+    Application(u32),
+    /// Those of TLS 1.2 and before.
+    Sealed,
+}
+
+/// Keys that opened a record.
+#[derive(Debug)]
+struct Keys {
+    epoch: Epoch,
+    protection: Protection,
+    /// Of TLS 1.3: what they were made of.
+    secret: Option<Secret>,
+}
+
+/// One direction.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Half {
+    epoch: Epoch,
+    /// Of the next record, where nothing is missing before it.
+    number: u64,
+    /// Offset behind the last record that was read or opened.
+    reached: Option<u64>,
+    /// Behind that, nobody knows how many octets are missing.
+    jumped: bool,
+    /// The last block of the last record, and the half of its nonce that stood in it.
+    last_block: Option<[u8; 16]>,
+    last_nonce: Option<u64>,
+    /// Of the handshake message that is open in encrypted records: its header so far, and octets to come.
+    opened_header: Vec<u8>,
+    opened_left: u64,
+    failures: u8,
+    /// Records for which no session of the key log fits, where none is known.
+    guessed: u8,
+    /// The suite, where no ServerHello said it.
+    suite: Option<u16>,
+    /// No record is missing since application data may have come.
+    lossless: bool,
+    // Made anew from the secrets where they are needed: they are never written.
+    #[serde(skip)]
+    keys: Option<Keys>,
+}
+
+/// What is known of the TLS of a connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(in crate::message) struct Session {
+    client: Option<Direction>,
+    client_random: Option<[u8; 32]>,
+    server: Option<ServerHello>,
+    halves: [Half; 2],
+    /// It is not noted yet that the session has a connection.
+    claims: bool,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::message) struct RecordPlace {
+    pub(in crate::message) direction: Direction,
+    /// Of its first octet.
+    pub(in crate::message) offset: u64,
+}
+
+/// What is missing before a record, of what records hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::message) enum Lost {
+    /// So many octets.
+    Octets(u64),
+    /// Nobody knows how many, or whether any.
+    Unknown,
+}
+
+/// A record that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::message) struct Opened {
+    /// Type of what it holds.
+    pub(in crate::message) kind: u8,
+    /// Where that stands in it.
+    pub(in crate::message) content: Range<usize>,
+    pub(in crate::message) lost: Option<Lost>,
+    /// No record is missing since application data may have come.
+    pub(in crate::message) lossless: bool,
+}
+
+/// Why a record was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::message) enum NotOpened {
+    /// The key log has no secret for it.
+    NoKey,
+    /// A hello that is needed is not in the capture.
+    NoHello,
+    /// Of a suite or a version that is not known here.
+    Suite,
+    /// It needs a block of the record before, which is missing (TLS 1.0).
+    NoBlock,
+    /// No key and no number fits that was tried.
+    NoFit,
+}
+
+impl Half {
+    /// How many octets are missing before this one; None where nobody knows.
+    fn lost(&self, offset: u64) -> Option<u64> {
+        let reached = self.reached.filter(|_| !self.jumped)?;
+        offset.checked_sub(reached)
+    }
+
+    /// These keys are used from now on.
+    fn change(&mut self, epoch: Epoch) {
+        (self.epoch, self.number) = (epoch, 0);
+        (self.last_block, self.last_nonce) = (None, None);
+        self.lossless = true;
+        self.opened_header.clear();
+        self.opened_left = 0;
+    }
+
+    /// The types of the handshake messages that end, or are far enough along to be known, in what a record holds.
+    fn handshake_types(&mut self, mut octets: &[u8]) -> Vec<u8> {
+        let mut types = Vec::new();
+        while !octets.is_empty() {
+            if self.opened_left == 0 {
+                let missing = 4 - self.opened_header.len().min(4);
+                let (header, rest) = octets.split_at(missing.min(octets.len()));
+                self.opened_header.extend_from_slice(header);
+                octets = rest;
+                let Some([kind, len @ ..]) = self.opened_header.first_chunk::<4>() else {
+                    break;
+                };
+                let len = u32::from_be_bytes([0, len[0], len[1], len[2]]);
+                types.push(*kind);
+                self.opened_left = len.into();
+                self.opened_header.clear();
+            }
+            let n = usize::try_from(self.opened_left)
+                .unwrap_or(usize::MAX)
+                .min(octets.len());
+            self.opened_left -= n as u64;
+            octets = &octets[n..];
+        }
+        types
+    }
+}
+
+impl Session {
+    /// A handshake message in clear: its records. `place`: of the first one; `end`: behind the last.
+    pub(in crate::message) fn hear(&mut self, place: RecordPlace, end: u64, records: &[u8]) {
+        let fragments = handshake::fragments(records);
+        for (kind, body) in handshake::messages(&fragments) {
+            self.message(place.direction, kind, body);
+        }
+        let half = &mut self.halves[place.direction.index()];
+        (half.reached, half.jumped) = (Some(end), false);
+        if records.first() == Some(&CHANGE_CIPHER_SPEC) && !self.is_tls13() {
+            self.halves[place.direction.index()].change(Epoch::Sealed);
+            self.halves[place.direction.index()].keys = None;
+        }
+    }
+
+    /// A direction begins; `from_start`: with its first octet, at this offset.
+    pub(in crate::message) fn begins(&mut self, direction: Direction, from_start: Option<u64>) {
+        let half = &mut self.halves[direction.index()];
+        half.reached = half.reached.or(from_start);
+    }
+
+    /// Octets are missing, nobody knows how many.
+    pub(in crate::message) fn jumps(&mut self, direction: Direction) {
+        self.halves[direction.index()].jumped = true;
+    }
+
+    /// A handshake message, in clear or opened.
+    fn message(&mut self, direction: Direction, kind: u8, body: &[u8]) {
+        match kind {
+            handshake::CLIENT_HELLO => {
+                let Some(hello) = handshake::client_hello(body) else {
+                    return;
+                };
+                self.client = Some(direction);
+                if self.client_random != Some(hello.random) {
+                    self.server = None;
+                }
+                (self.client_random, self.claims) = (Some(hello.random), true);
+                let half = &mut self.halves[direction.index()];
+                if hello.early_data && half.epoch == Epoch::Clear {
+                    half.change(Epoch::Early);
+                } else if half.epoch == Epoch::Early {
+                    // Asked for anew, without data.
+                    half.change(Epoch::Clear);
+                }
+            }
+            handshake::SERVER_HELLO => {
+                let Some(hello) = handshake::server_hello(body) else {
+                    return;
+                };
+                self.client.get_or_insert(direction.flip());
+                if hello.retry {
+                    return;
+                }
+                self.server = Some(hello);
+                if hello.version == TLS13 {
+                    let [there, back] = [direction, direction.flip()].map(Direction::index);
+                    self.halves[there].change(Epoch::Handshake);
+                    if matches!(self.halves[back].epoch, Epoch::Clear | Epoch::Sealed) {
+                        self.halves[back].change(Epoch::Handshake);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Who sends what a client sends, if that is known.
+    pub(in crate::message) fn client(&self) -> Option<Direction> {
+        self.client
+    }
+
+    fn is_tls13(&self) -> bool {
+        self.server.is_some_and(|hello| hello.version == TLS13)
+    }
+
+    /// A record that begins like this is encrypted: whether it may be opened. None of one in clear.
+    pub(in crate::message) fn may_open(
+        &self,
+        keys: &KeyLog,
+        direction: Direction,
+        header: &[u8],
+    ) -> Option<Result<(), NotOpened>> {
+        let half = &self.halves[direction.index()];
+        let sealed = match header.first() {
+            Some(&APPLICATION_DATA) => true,
+            Some(&(ALERT | HANDSHAKE)) => half.epoch == Epoch::Sealed,
+            _ => false,
+        };
+        let may = |may: bool, why| if may { Ok(()) } else { Err(why) };
+        sealed.then(|| match self.secrets(keys) {
+            Ok(secrets) if self.server.is_none() && secrets.traffic.iter().all(Option::is_none) => {
+                Err(NotOpened::NoHello)
+            }
+            Ok(_) => may(half.failures < FAILURES, NotOpened::NoFit),
+            Err(NotOpened::NoHello) => may(half.guessed < GUESSED, NotOpened::NoHello),
+            Err(why) => Err(why),
+        })
+    }
+
+    /// The key log has secrets of this session.
+    pub(in crate::message) fn has_secrets(&self, keys: &KeyLog) -> bool {
+        self.secrets(keys).is_ok()
+    }
+
+    /// What the key log has of this session.
+    fn secrets<'a>(&self, keys: &'a KeyLog) -> Result<&'a SessionSecrets, NotOpened> {
+        let random = self.client_random.as_ref().ok_or(NotOpened::NoHello)?;
+        keys.session(random).ok_or(NotOpened::NoKey)
+    }
+
+    /// Opens a record, which is whole, in place. Where it cannot, nothing is changed.
+    pub(in crate::message) fn open(
+        &mut self,
+        keys: &KeyLog,
+        place: RecordPlace,
+        record: &mut [u8],
+        tried: &mut u64,
+    ) -> Result<Opened, NotOpened> {
+        if self.client_random.is_none() {
+            return self.guess(keys, place, record, tried);
+        }
+        let secrets = self.secrets(keys)?;
+        let opened = self.open_with(secrets, place, record, TRIALS, tried);
+        match &opened {
+            Ok(_) if self.claims => {
+                keys.claim(&secrets.client_random);
+                self.claims = false;
+            }
+            Ok(_) => {}
+            Err(_) => {
+                let half = &mut self.halves[place.direction.index()];
+                half.failures = half.failures.saturating_add(1);
+            }
+        }
+        opened
+    }
+
+    /// The same of a connection whose ClientHello is missing: the session that opens it is its own.
+    fn guess(
+        &mut self,
+        keys: &KeyLog,
+        place: RecordPlace,
+        record: &mut [u8],
+        tried: &mut u64,
+    ) -> Result<Opened, NotOpened> {
+        let client = self.client;
+        let clients = match client {
+            Some(client) => [Some(client), None],
+            None => [Some(place.direction.flip()), Some(place.direction)],
+        };
+        // A small number first: mostly the hello alone is missing.
+        for numbers in NUMBERS_GUESSED {
+            let most = tried.saturating_add(GUESSES);
+            for secrets in keys.unclaimed() {
+                for client in clients.into_iter().flatten() {
+                    (self.client, self.client_random) = (Some(client), Some(secrets.client_random));
+                    let opened = self.open_with(secrets, place, record, numbers, tried);
+                    if let Ok(opened) = opened {
+                        keys.claim(&secrets.client_random);
+                        return Ok(opened);
+                    }
+                    self.halves[place.direction.index()].keys = None;
+                }
+                if *tried > most {
+                    break;
+                }
+            }
+        }
+        (self.client, self.client_random) = (client, None);
+        self.halves[place.direction.index()].guessed += 1;
+        Err(NotOpened::NoHello)
+    }
+
+    /// Opens a record with these secrets.
+    fn open_with(
+        &mut self,
+        secrets: &SessionSecrets,
+        place: RecordPlace,
+        record: &mut [u8],
+        most_numbers: u64,
+        tried: &mut u64,
+    ) -> Result<Opened, NotOpened> {
+        let d = place.direction.index();
+        let half = &self.halves[d];
+        let (epoch, number, lost) = (half.epoch, half.number, half.lost(place.offset));
+        let before = half.block_before(lost);
+        let mut outcome = Err(NotOpened::NoFit);
+        for next in self.epochs(d, secrets, lost) {
+            for suite in self.suites(d, next, secrets) {
+                let made = self.keys(d, next, suite, secrets)?;
+                let Some(keys) = made else {
+                    continue;
+                };
+                let current = next == epoch;
+                let from = if current { number } else { 0 };
+                let most = most_numbers.min(OCTETS_TRIED / record.len().max(1) as u64 + 16);
+                let numbers = numbers(from, lost, &keys.protection, current, most);
+                let guess = self.halves[d].guess(&keys.protection, record, current);
+                let guess = guess.filter(|n| numbers.contains(n));
+                if keys.protection.needs_block_before() && before.is_none() && numbers.end > 1 {
+                    outcome = Err(NotOpened::NoBlock);
+                }
+                for n in guess.into_iter().chain(numbers) {
+                    *tried += 1;
+                    let at = RecordNumber {
+                        number: n,
+                        block_before: before,
+                    };
+                    let ending = keys.protection.last_block(record);
+                    let nonce = keys.protection.explicit_nonce(record);
+                    if let Some(content) = keys.protection.open(at, record) {
+                        let half = &mut self.halves[d];
+                        let missing = match (lost, current) {
+                            (Some(0), _) => None,
+                            (Some(lost), true) => Some(half.missing(&keys.protection, n, lost)),
+                            _ => Some(Lost::Unknown),
+                        };
+                        if !current {
+                            half.change(next);
+                        }
+                        half.lossless &= n == half.number;
+                        half.number = n + 1;
+                        half.reached = Some(place.offset + record.len() as u64);
+                        (half.jumped, half.failures) = (false, 0);
+                        (half.last_block, half.last_nonce) = (ending, nonce);
+                        half.suite = Some(suite);
+                        half.keys = Some(keys);
+                        return Ok(self.opened(place.direction, record, content, missing));
+                    }
+                }
+                if current {
+                    self.halves[d].keys = Some(keys);
+                }
+            }
+        }
+        outcome
+    }
+
+    /// What a record that was opened holds, and what follows from it.
+    fn opened(
+        &mut self,
+        direction: Direction,
+        record: &[u8],
+        mut content: Range<usize>,
+        lost: Option<Lost>,
+    ) -> Opened {
+        let d = direction.index();
+        let mut kind = record[0];
+        let half = &mut self.halves[d];
+        let hides = half
+            .keys
+            .as_ref()
+            .is_some_and(|k| k.protection.hides_type());
+        if hides {
+            // Behind the content stand its type and zeros (RFC 8446, 5.2).
+            let octets = record.get(content.clone()).unwrap_or_default();
+            let at = octets.iter().rposition(|octet| *octet != 0);
+            kind = at.and_then(|at| octets.get(at)).copied().unwrap_or(0);
+            content.end = content.start + at.unwrap_or(0);
+        }
+        let octets = record.get(content.clone()).unwrap_or_default();
+        match kind {
+            HANDSHAKE => {
+                if lost.is_some() {
+                    half.opened_header.clear();
+                    half.opened_left = 0;
+                }
+                let types = half.handshake_types(octets);
+                for kind in &types {
+                    let half = &mut self.halves[d];
+                    match (*kind, half.epoch) {
+                        (handshake::FINISHED, Epoch::Handshake) => {
+                            half.change(Epoch::Application(0));
+                        }
+                        (handshake::KEY_UPDATE, Epoch::Application(n)) => {
+                            half.change(Epoch::Application(n.saturating_add(1)));
+                        }
+                        (handshake::END_OF_EARLY_DATA, Epoch::Early) => {
+                            half.change(Epoch::Handshake);
+                        }
+                        _ => {}
+                    }
+                }
+                if !hides {
+                    // Keys are agreed on anew (RFC 5246, 7.4.1.1).
+                    for (kind, body) in handshake::messages(octets) {
+                        self.message(direction, kind, body);
+                    }
+                }
+            }
+            CHANGE_CIPHER_SPEC => {
+                half.change(Epoch::Sealed);
+                half.keys = None;
+            }
+            _ => {}
+        }
+        Opened {
+            kind,
+            content,
+            lost,
+            lossless: self.halves[d].lossless,
+        }
+    }
+
+    /// The keys that a direction may use now, in the order in which they are tried.
+    fn epochs(&self, d: usize, secrets: &SessionSecrets, lost: Option<u64>) -> Vec<Epoch> {
+        let half = &self.halves[d];
+        let hello = self.server.as_ref();
+        let tls13 = match hello {
+            Some(hello) => hello.version == TLS13,
+            None => secrets.master.is_none(),
+        };
+        if !tls13 {
+            return vec![Epoch::Sealed];
+        }
+        let lossy = lost != Some(0);
+        match half.epoch {
+            // A change of the cipher says nothing where the version is not known.
+            Epoch::Clear | Epoch::Sealed
+                if self.client.is_some_and(|client| client.index() == d) =>
+            {
+                vec![Epoch::Early, Epoch::Handshake, Epoch::Application(0)]
+            }
+            Epoch::Clear | Epoch::Sealed => vec![Epoch::Handshake, Epoch::Application(0)],
+            Epoch::Early if !lossy => vec![Epoch::Early, Epoch::Handshake],
+            Epoch::Early => vec![Epoch::Early, Epoch::Handshake, Epoch::Application(0)],
+            Epoch::Handshake => vec![Epoch::Handshake, Epoch::Application(0)],
+            Epoch::Application(n) if lossy => (n..=n.saturating_add(UPDATES))
+                .map(Epoch::Application)
+                .collect(),
+            Epoch::Application(_) => vec![half.epoch],
+        }
+    }
+
+    /// The suites that may be used.
+    fn suites(&self, d: usize, epoch: Epoch, secrets: &SessionSecrets) -> Vec<u16> {
+        let known = self.server.map(|hello| hello.suite);
+        let known = known.or(self.halves[d].suite).or(self.halves[1 - d].suite);
+        if let Some(suite) = known {
+            return vec![suite];
+        }
+        let server = self.client.is_some_and(|client| client.index() != d);
+        let secret = match epoch {
+            Epoch::Early => secrets.early.as_ref(),
+            Epoch::Handshake => secrets.handshake[usize::from(server)].as_ref(),
+            _ => secrets.traffic[usize::from(server)].as_ref(),
+        };
+        with_secrets_of(secret.map_or(0, |secret| secret.octets().len())).to_vec()
+    }
+
+    /// The keys of a direction; None where the key log has none of these.
+    fn keys(
+        &mut self,
+        d: usize,
+        epoch: Epoch,
+        number: u16,
+        secrets: &SessionSecrets,
+    ) -> Result<Option<Keys>, NotOpened> {
+        let kept = self.halves[d].keys.take();
+        let kept = match kept {
+            Some(keys) if keys.epoch == epoch => return Ok(Some(keys)),
+            kept => kept,
+        };
+        let server = usize::from(self.client.is_some_and(|client| client.index() != d));
+        let suite = suite(number).ok_or(NotOpened::Suite)?;
+        let made = match epoch {
+            Epoch::Clear => None,
+            Epoch::Sealed => {
+                let hello = self.server.ok_or(NotOpened::NoHello)?;
+                let random = self.client_random.ok_or(NotOpened::NoHello)?;
+                let master = secrets.master.as_ref().ok_or(NotOpened::NoKey)?;
+                let seed = KeyBlockSeed {
+                    version: hello.version,
+                    client_random: &random,
+                    server_random: &hello.random,
+                    encrypt_then_mac: hello.encrypt_then_mac,
+                };
+                schedule::key_block(suite, master, seed, server == 1).map(|keys| (keys, None))
+            }
+            Epoch::Early | Epoch::Handshake | Epoch::Application(_) => {
+                let secret = match (epoch, &kept) {
+                    (Epoch::Early, _) => secrets.early.clone(),
+                    (Epoch::Handshake, _) => secrets.handshake[server].clone(),
+                    // Only from one change to the next: what was made of the first ones is not made again.
+                    (
+                        Epoch::Application(n),
+                        Some(Keys {
+                            epoch: Epoch::Application(from),
+                            secret: Some(secret),
+                            ..
+                        }),
+                    ) if *from <= n => updated(suite, secret.clone(), n - from),
+                    (Epoch::Application(n), _) => {
+                        let first = secrets.traffic[server].clone();
+                        first.and_then(|secret| updated(suite, secret, n))
+                    }
+                    _ => None,
+                };
+                secret.and_then(|secret| Some((schedule::keys_of(suite, &secret)?, Some(secret))))
+            }
+        };
+        // Those in use stay until others open something.
+        if self.halves[d].epoch != epoch {
+            self.halves[d].keys = kept;
+        }
+        Ok(made.map(|(protection, secret)| Keys {
+            epoch,
+            protection,
+            secret,
+        }))
+    }
+
+    /// Octets allocated, itself included.
+    pub(in crate::message) fn size(&self) -> usize {
+        let keys = self
+            .halves
+            .iter()
+            .filter(|half| half.keys.is_some())
+            .count();
+        allocated(size_of::<Self>()) + keys * KEYS
+    }
+}
+
+impl Half {
+    /// The last block of the record before, if nothing is missing in between.
+    fn block_before(&self, lost: Option<u64>) -> Option<[u8; 16]> {
+        self.last_block.filter(|_| lost == Some(0))
+    }
+
+    /// The number that a record has if its sender counted both numbers alike.
+    fn guess(&self, protection: &Protection, record: &[u8], current: bool) -> Option<u64> {
+        let nonce = protection.explicit_nonce(record)?;
+        match self.last_nonce.filter(|_| current) {
+            Some(last) => self
+                .number
+                .checked_add(nonce.wrapping_sub(last).checked_sub(1)?),
+            None => Some(nonce),
+        }
+    }
+
+    /// What is missing before record number `n`, of `lost` octets of records.
+    fn missing(&self, protection: &Protection, n: u64, lost: u64) -> Lost {
+        let records = n - self.number;
+        let known = protection.overhead().filter(|_| match self.epoch {
+            Epoch::Application(0) => self.number >= TICKETS,
+            Epoch::Application(_) | Epoch::Sealed => true,
+            _ => false,
+        });
+        let around = known.and_then(|over| records.checked_mul(over + HEADER as u64));
+        match around.and_then(|around| lost.checked_sub(around)) {
+            Some(octets) => Lost::Octets(octets),
+            None => Lost::Unknown,
+        }
+    }
+}
+
+/// The secret behind so many changes.
+fn updated(suite: super::suite::Suite, mut secret: Secret, times: u32) -> Option<Secret> {
+    for _ in 0..times {
+        secret = schedule::next_secret(suite, &secret)?;
+    }
+    Some(secret)
+}
+
+/// The numbers that a record may have behind so many octets of records that are missing, from the likeliest on.
+fn numbers(
+    from: u64,
+    lost: Option<u64>,
+    protection: &Protection,
+    current: bool,
+    bound: u64,
+) -> Range<u64> {
+    let (least, most) = match lost {
+        Some(0) => (0, 0),
+        // Under other keys nobody knows how many of them there were.
+        Some(lost) => (
+            if current { lost.div_ceil(LONGEST) } else { 0 },
+            lost / protection.shortest(),
+        ),
+        None => (0, bound),
+    };
+    let least = from.saturating_add(least);
+    least
+        ..from
+            .saturating_add(most)
+            .saturating_add(1)
+            .min(least + bound)
+}
