@@ -177,9 +177,13 @@ impl<M: MessageSink> Assembler<M> {
 
     /// What was counted.
     pub fn counters(&mut self) -> &Counters {
-        let cx = &mut self.state.cx;
-        cx.counters.buffer.waiting = cx.budget.used() as u64;
-        cx.counters.buffer.peak = cx.budget.peak() as u64;
+        let State { cx, ip, tcp, .. } = &mut self.state;
+        let buffer = &mut cx.counters.buffer;
+        buffer.waiting = cx.budget.used() as u64;
+        buffer.peak = cx.budget.peak() as u64;
+        buffer.fragments = ip.active() as u64;
+        buffer.segments = tcp.waiting() as u64;
+        buffer.chunks = cx.counters.sctp.waiting_chunks;
         &cx.counters
     }
 

@@ -5,6 +5,7 @@
 
 use crate::base::protocol::Name;
 use crate::base::state::{Deserialize, Serialize};
+use crate::base::time::Timestamp;
 
 macro_rules! counters {
     ($( #[doc = $about:literal] $section:ident: $Section:ident { $( $name:ident: $text:literal, )* } )*) => {
@@ -29,6 +30,30 @@ macro_rules! counters {
         ];
 
         impl Counters {
+            /// What was counted since `before`; what says how much there is now stays.
+            #[must_use]
+            pub fn since(&self, before: &Self) -> Self {
+                let mut since = self.clone();
+                $( $(
+                    if !Self::is_gauge(stringify!($section), stringify!($name)) {
+                        let counter = &mut since.$section.$name;
+                        *counter = counter.saturating_sub(before.$section.$name);
+                    }
+                )* )*
+                for (counter, before) in since.dropped.0.iter_mut().zip(&before.dropped.0) {
+                    *counter = counter.saturating_sub(*before);
+                }
+                for (name, counters) in &mut since.protocols {
+                    if let Some((_, before)) = before.protocols.iter().find(|(known, _)| known == name) {
+                        counters.messages = counters.messages.saturating_sub(before.messages);
+                        counters.octets = counters.octets.saturating_sub(before.octets);
+                        counters.incomplete = counters.incomplete.saturating_sub(before.incomplete);
+                        counters.skipped = counters.skipped.saturating_sub(before.skipped);
+                    }
+                }
+                since
+            }
+
             /// Every counter in order: section, name, description, value. Drops follow the other counters of their section.
             pub fn each(&self, mut visit: impl FnMut(&'static str, &'static str, &'static str, u64)) {
                 self.each_fixed(&mut visit);
@@ -134,6 +159,21 @@ impl Counters {
             ("other_link_type", "original packets left out of a pcap file because of their link type", self.output.other_link_type),
         ]
     }
+}
+
+/// What went through one input or one output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelCounters {
+    /// As the user has named it.
+    pub name: String,
+    /// Packets; none where it holds something else.
+    pub packets: Option<u64>,
+    /// Octets: of an input those of its packets, of an output all that was written.
+    pub octets: u64,
+    /// Messages that were found while the input was read, or written to the output; none where these are not counted.
+    pub messages: Option<u64>,
+    /// When it was opened, by the clock of the machine.
+    pub opened: Timestamp,
 }
 
 /// What was found of one protocol. Its counters stand in a section of its name, once it was seen.
@@ -278,7 +318,7 @@ impl Counters {
 
     /// It says how much there is now, or was at most: it can fall, and is not counted anew for each period.
     pub fn is_gauge(section: &str, name: &str) -> bool {
-        section == "buffer" || (section, name) == ("sctp", "waiting_chunks")
+        matches!(section, "buffer" | "runtime") || (section, name) == ("sctp", "waiting_chunks")
     }
 
     /// The names of all counters, `section.name`, those of these protocols among them.
@@ -582,6 +622,24 @@ counters! {
     buffer: BufferCounters {
         waiting: "bytes of memory in use",
         peak: "most bytes of memory in use",
+        sorting: "packets that wait to be sorted",
+        sorting_peak: "most packets that waited to be sorted",
+        fragments: "fragments of IP that wait, and late copies that are looked out for",
+        fragments_peak: "most of these",
+        segments: "segments of TCP that wait",
+        segments_peak: "most segments of TCP that waited",
+        chunks: "data chunks of SCTP that wait",
+        chunks_peak: "most data chunks of SCTP that waited",
+    }
+    /// How fast the run is. By the clock of the machine, so that these are shown where they are asked for: `-s=runtime`, `-s=all`, SIGUSR1.
+    runtime: RuntimeCounters {
+        milliseconds: "milliseconds since the run began",
+        packets_per_second: "packets read a second, over the whole run",
+        octets_per_second: "captured bytes read a second, over the whole run",
+        packets_per_second_now: "packets read a second, since the counters were shown last",
+        octets_per_second_now: "captured bytes read a second, since the counters were shown last",
+        resident: "bytes of resident memory",
+        behind: "milliseconds that the last packet is behind the clock",
     }
 }
 
@@ -698,6 +756,34 @@ mod tests {
         c.discard(Discard::UdpDuplicate);
         assert_eq!((c.get("lost"), c.get("message.lost")), (Some(4), Some(4)));
         assert_eq!(c.get("lost.fragments"), Some(1));
+    }
+
+    #[test]
+    fn what_was_counted_since_then() {
+        let mut before = Counters::default();
+        before.input.packets = 3;
+        before.buffer.waiting = 100;
+        before.discard(Discard::UdpBadLength);
+        before.protocol(Name::of("http")).messages = 2;
+        let mut now = before.clone();
+        now.input.packets = 5;
+        now.buffer.waiting = 70;
+        now.discard(Discard::UdpBadLength);
+        now.discard(Discard::LinkNotIp);
+        now.protocol(Name::of("http")).messages = 7;
+        now.protocol(Name::of("dns")).octets = 4;
+        let since = now.since(&before);
+        for (name, expected) in [
+            ("input.packets", 2),
+            ("buffer.waiting", 70),
+            ("udp.bad_length", 1),
+            ("link.not_ip", 1),
+            ("http.messages", 5),
+            ("dns.octets", 4),
+        ] {
+            assert_eq!(since.get(name), Some(expected), "{name}");
+        }
+        assert_eq!(now.since(&Counters::default()), now);
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub struct Inputs {
     sorted: bool,
     /// Octets that were read of all of them, as they are stored.
     read: Arc<AtomicU64>,
+    /// How many have been opened to be read.
+    opened: usize,
 }
 
 impl Inputs {
@@ -128,6 +130,7 @@ impl Inputs {
             is_file: false,
             sorted: false,
             read: Arc::default(),
+            opened: 0,
         }
     }
 
@@ -277,6 +280,11 @@ impl Inputs {
         self.read.load(Ordering::Relaxed)
     }
 
+    /// How many have been opened to be read; the last of them is [`name`](Self::name).
+    pub const fn opened(&self) -> usize {
+        self.opened
+    }
+
     /// The next [`Inputs::fill`] may wait for somebody: the input is no regular file.
     pub const fn may_wait(&self) -> bool {
         !self.is_file
@@ -288,6 +296,7 @@ impl Inputs {
             Some(file) => file,
             None => open(path(&next.name), self.stop.is_some())?,
         };
+        self.opened += 1;
         self.is_file = file.metadata()?.is_file();
         let read = Arc::clone(&self.read);
         Ok(match &self.stop {

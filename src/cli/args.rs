@@ -646,8 +646,9 @@ pub(super) struct Args {
 
     /// Print the counters on stderr at the end
     ///
-    /// A list of a format (text; all: also counters that are 0; json; csv), of sections and of counters, which are shown alone: -s=json,
-    /// -s=tcp,message.lost, -s=csv,http. The man page lists them (COUNTERS).
+    /// A list of a format (text; all: also counters that are 0, and those of `runtime`; json; csv), of sections and of counters, which are
+    /// shown alone: -s=json, -s=tcp,message.lost, -s=csv,http. The man page lists them (COUNTERS). `inputs` and `outputs`: what went
+    /// through each of them, and when it was opened.
     #[arg(short, long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats, help_heading = "Observation")]
     pub(super) stats: Option<Stats>,
 
@@ -718,7 +719,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = period, help_heading = "Operation", hide_short_help = true)]
     pub(super) counters_period: Duration,
 
-    /// Rows of --counters-file say what was counted in their period, not since the beginning
+    /// Count anew behind each row of --counters-file: rows, --stats and --fail-if say what was counted in their period
     #[arg(
         long,
         requires = "counters_file",

@@ -60,6 +60,7 @@ const FREE: &[&str] = &[
     "sort_files",
     "live",
     "keep_secrets",
+    "keylog",
     "no_output",
     "packet_buffered",
     "on_file",

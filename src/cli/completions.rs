@@ -2,6 +2,7 @@
 //! for the other shells clap's is mended where a value is a list.
 
 use super::args::command;
+use super::report::CHANNELS;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::base::limits::Tunnel;
 use crate::message::{NO_PROTOCOL, known_aliases, listed_fields, protocols};
@@ -28,6 +29,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     names.dedup();
     let mut stats = owned(&["text", "all", "json", "csv"]);
     stats.extend(SECTIONS.iter().map(|(section, _)| (*section).to_owned()));
+    stats.extend(owned(&CHANNELS));
     let counters = Counters::names(&[]);
     stats.extend(counters.iter().cloned());
     stats.extend(names.iter().cloned());

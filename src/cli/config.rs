@@ -6,6 +6,7 @@ use super::conditions::{Condition, by_known_name};
 use super::ini;
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
+use super::report::CHANNELS;
 use super::usage::FRAMED;
 use super::values::{Color, ShownProgress, Stats, Times, Unframed};
 use crate::base::connection_rule::ConnectionRule;
@@ -930,7 +931,11 @@ fn check_counters(stats: &mut Stats, protocols: &[&'static str]) -> Result<(), c
             *name = other;
         }
     }
-    let sections = || names.iter().filter_map(|name| name.split_once('.'));
+    let sections = || {
+        let channels = CHANNELS.map(|name| (name, ""));
+        let known = names.iter().filter_map(|name| name.split_once('.'));
+        known.chain(channels)
+    };
     let sections = || sections().map(|(section, _)| section);
     let known = || {
         let names = names.iter().map(String::as_str);

@@ -17,6 +17,9 @@ const TIMES: &str = "period_start,period_end";
 // Each version of the program that has other counters takes one more.
 const NAMES: u32 = 1000;
 
+/// What a file goes on with in another run: its period, and what stands in rows already.
+pub(super) type HistoryState = (Periods, Option<Counters>);
+
 /// A file of rows.
 pub(super) struct CountersHistory {
     /// As it was named; the file that is written may have a number in its name.
@@ -32,8 +35,8 @@ pub(super) struct CountersHistory {
     protocols: Vec<&'static str>,
     columns: Vec<(&'static str, &'static str)>,
     periods: Periods,
-    /// The values of the last row, where each row is of its period alone.
-    before: Option<Vec<u64>>,
+    /// What had been counted when the last row was written, where each row is of its period alone.
+    before: Option<Counters>,
     failed: Option<io::Error>,
 }
 
@@ -51,7 +54,10 @@ impl CountersHistory {
     ) -> Result<Self, OutputError> {
         let mut columns = Vec::new();
         Counters::default().each_with(&protocols, |section, name, _, _| {
-            columns.push((section, name))
+            // Rows are the same whenever the capture is read.
+            if section != "runtime" {
+                columns.push((section, name));
+            }
         });
         let names = columns
             .iter()
@@ -67,7 +73,7 @@ impl CountersHistory {
             protocols,
             columns,
             periods: Periods::new(period),
-            before: per_period.then(Vec::new),
+            before: per_period.then(Counters::default),
             failed: None,
         })
     }
@@ -89,13 +95,18 @@ impl CountersHistory {
         Ok(())
     }
 
-    /// What the next run goes on with: the period, and the values of the last row.
-    pub(super) fn state(&self) -> (Periods, Option<Vec<u64>>) {
+    /// What is not counted any more, as it stands in a row.
+    pub(super) const fn cleared(&self) -> Option<&Counters> {
+        self.before.as_ref()
+    }
+
+    /// What the next run goes on with: the period, and what stands in rows.
+    pub(super) fn state(&self) -> HistoryState {
         (self.periods.clone(), self.before.clone())
     }
 
     /// Goes on with what an earlier run had.
-    pub(super) fn go_on(&mut self, (periods, before): (Periods, Option<Vec<u64>>)) {
+    pub(super) fn go_on(&mut self, (periods, before): HistoryState) {
         self.periods.go_on(periods);
         self.before = self.before.take().and(before);
     }
@@ -136,25 +147,27 @@ impl CountersHistory {
     }
 
     fn row(&mut self, counters: &Counters, (start, end): (Timestamp, Timestamp)) {
+        let since = self.before.as_ref().map(|before| counters.since(before));
         let mut now = Vec::with_capacity(self.columns.len());
-        counters.each_with(&self.protocols, |section, name, _, value| {
-            if self.columns.get(now.len()) == Some(&(section, name)) {
-                now.push(value);
-            }
-        });
-        let before = self.before.as_deref().unwrap_or_default();
+        since
+            .as_ref()
+            .unwrap_or(counters)
+            .each_with(&self.protocols, |section, name, _, value| {
+                if self.columns.get(now.len()) == Some(&(section, name)) {
+                    now.push(value);
+                }
+            });
         let mut row = String::new();
         if std::mem::take(&mut self.is_new) {
             row += &self.header;
         }
         row += &format!("{},{}", start.secs(), end.secs());
-        for (i, (value, (section, name))) in now.iter().zip(&self.columns).enumerate() {
-            let counted = before.get(i).filter(|_| !Counters::is_gauge(section, name));
-            row += &format!(",{}", value.saturating_sub(counted.copied().unwrap_or(0)));
+        for value in now {
+            row += &format!(",{value}");
         }
         row.push('\n');
         if let Some(before) = &mut self.before {
-            *before = now;
+            before.clone_from(counters);
         }
         // In one piece: whoever reads the file meets whole rows.
         if let Err(e) = self.file.write_all(row.as_bytes()) {

@@ -1,14 +1,14 @@
 //! What a run says: in lines of one form, on stderr or in the file of `--log-file`.
 
 use super::lines::{self, Wrapping};
-use crate::base::time::{Timestamp, date_and_time};
+use crate::base::time::date_and_time;
 use crate::message::is_hidden;
+use crate::sink::writer::wall_clock;
 use indicatif::ProgressBar;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +121,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Now, in UTC.
 fn time() -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let nanos = u64::try_from(now.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
-    let text = date_and_time(Timestamp::from_nanos(nanos), b'T');
+    let text = date_and_time(wall_clock(), b'T');
     // To the millisecond.
     let text = text.get(..23).unwrap_or(&text);
     format!("{}Z", String::from_utf8_lossy(text))

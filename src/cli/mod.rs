@@ -18,6 +18,7 @@ mod likeness;
 mod lines;
 mod live;
 mod messages;
+mod pace;
 mod places;
 mod progress;
 pub mod report;

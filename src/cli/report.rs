@@ -3,11 +3,12 @@
 use super::lines;
 use super::usage::FRAMED;
 use super::values::{Stats, StatsFormat};
-use crate::base::counters::Counters;
+use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::flow::Transport;
 use crate::base::protocol::NO_PROTOCOL;
+use crate::base::time::date_and_time;
 use crate::sink::OddPort;
-use serde::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -20,18 +21,98 @@ use std::time::Duration;
 pub fn write(
     counters: &Counters,
     stats: &Stats,
+    channels: &Channels,
     (color, width): (bool, Option<usize>),
     protocols: &[&'static str],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match stats.format {
-        StatsFormat::Text | StatsFormat::All => text(counters, stats, color, width, out),
-        StatsFormat::Json => json(counters, stats, out),
+        StatsFormat::Text | StatsFormat::All => {
+            text(counters, stats, color, width, out)?;
+            channels.text(color, out)
+        }
+        StatsFormat::Json => json(counters, stats, channels, out),
         StatsFormat::Csv => csv(counters, stats, protocols, out),
     }
 }
 
+/// What stands in the place of a section for what went through each input, and each output.
+pub(super) const CHANNELS: [&str; 2] = ["inputs", "outputs"];
+
+/// Inputs and outputs, one by one: those that are to be shown.
+#[derive(Debug, Default)]
+pub struct Channels {
+    /// In the order in which they were read.
+    pub inputs: Vec<ChannelCounters>,
+    /// Files, pipes, stdout.
+    pub outputs: Vec<ChannelCounters>,
+}
+
+impl Channels {
+    /// A line for each, in columns below their names.
+    fn text(&self, color: bool, out: &mut dyn Write) -> io::Result<()> {
+        let (bold, off) = if color {
+            ("\x1b[1m", "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        for (heading, all) in CHANNELS.iter().zip([&self.inputs, &self.outputs]) {
+            if all.is_empty() {
+                continue;
+            }
+            let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
+            let mut rows =
+                vec![["opened", "packets", "bytes", "messages", "name"].map(str::to_owned)];
+            rows.extend(all.iter().map(|channel| {
+                let opened = date_and_time(channel.opened, b' ');
+                let opened = opened.get(..19).unwrap_or_default();
+                [
+                    String::from_utf8_lossy(opened).into_owned(),
+                    number(channel.packets),
+                    channel.octets.to_string(),
+                    number(channel.messages),
+                    channel.name.escape_debug().to_string(),
+                ]
+            }));
+            let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
+            let widths = [0, 1, 2, 3].map(width);
+            writeln!(out, "\n{bold}{}{off}", heading.to_uppercase())?;
+            for [opened, packets, octets, messages, name] in &rows {
+                let [o, p, b, m] = widths;
+                writeln!(
+                    out,
+                    "{opened:o$}  {packets:>p$}  {octets:>b$}  {messages:>m$}  {name}"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A channel as JSON has it.
+struct ChannelObject<'a>(&'a ChannelCounters);
+
+impl Serialize for ChannelObject<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("name", &self.0.name)?;
+        map.serialize_entry("packets", &self.0.packets)?;
+        map.serialize_entry("octets", &self.0.octets)?;
+        map.serialize_entry("messages", &self.0.messages)?;
+        let opened = date_and_time(self.0.opened, b'T');
+        let opened = String::from_utf8_lossy(opened.get(..19).unwrap_or_default());
+        map.serialize_entry("opened", &format!("{opened}Z"))?;
+        map.end()
+    }
+}
+
 impl Stats {
+    /// The section was asked for by its name, or one of its counters.
+    pub(super) fn asks_for(&self, section: &str) -> bool {
+        let of = |only: &String| only.split('.').next() == Some(section);
+        self.only.iter().any(of)
+    }
+
     /// The counter was asked for, by its own name or by that of its section.
     fn takes(&self, section: &str, name: &str) -> bool {
         self.only.is_empty()
@@ -384,25 +465,45 @@ fn odd_port(odd: &OddPort, unknown: Option<u64>) -> Option<String> {
 }
 
 /// One object: sections, each an object of its counters.
-fn json(counters: &Counters, stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+fn json(
+    counters: &Counters,
+    stats: &Stats,
+    channels: &Channels,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut sections: Vec<(&str, Section)> = Vec::new();
     counters.each(|section, name, _, value| match sections.last_mut() {
         _ if !stats.takes(section, name) => {}
         Some((last, counters)) if *last == section => counters.0.push((name, value)),
         _ => sections.push((section, Section(vec![(name, value)]))),
     });
-    let line = serde_json::to_string(&Sections(sections))?;
+    let lists = CHANNELS
+        .into_iter()
+        .zip([&channels.inputs, &channels.outputs]);
+    let lists = lists.filter(|(_, all)| !all.is_empty());
+    let lists = lists.map(|(name, all)| (name, all.iter().map(ChannelObject).collect()));
+    let line = serde_json::to_string(&Sections(sections, lists.collect()))?;
     writeln!(out, "{line}")
 }
 
-/// Sections in the order of the text.
-struct Sections(Vec<(&'static str, Section)>);
+/// Sections in the order of the text, and lists of channels.
+struct Sections<'a>(
+    Vec<(&'static str, Section)>,
+    Vec<(&'static str, Vec<ChannelObject<'a>>)>,
+);
 
 struct Section(Vec<(&'static str, u64)>);
 
-impl Serialize for Sections {
+impl Serialize for Sections<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, section)| (name, section)))
+        let mut map = to.serialize_map(None)?;
+        for (name, section) in &self.0 {
+            map.serialize_entry(name, section)?;
+        }
+        for (name, channels) in &self.1 {
+            map.serialize_entry(name, channels)?;
+        }
+        map.end()
     }
 }
 
@@ -448,7 +549,15 @@ mod tests {
         c.tcp.lost_octets = 7;
         let mut out = Vec::new();
         let stats = Stats { format, only };
-        write(&c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
+        write(
+            &c,
+            &stats,
+            &Channels::default(),
+            (false, None),
+            &["a", "b"],
+            &mut out,
+        )
+        .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -482,6 +591,7 @@ mod tests {
         write(
             &Counters::default(),
             &stats,
+            &Channels::default(),
             (false, Some(80)),
             &[],
             &mut out,
@@ -780,7 +890,15 @@ mod tests {
                 format: StatsFormat::Csv,
                 ..Stats::default()
             };
-            write(c, &stats, (false, None), &["a", "b"], &mut out).unwrap();
+            write(
+                c,
+                &stats,
+                &Channels::default(),
+                (false, None),
+                &["a", "b"],
+                &mut out,
+            )
+            .unwrap();
             String::from_utf8(out)
                 .unwrap()
                 .lines()

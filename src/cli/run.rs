@@ -10,16 +10,17 @@ use super::keylogs::{self, KeyFiles};
 use super::lines::Wrapping;
 use super::live::{Silence, TICK};
 use super::messages::{Level, Messages};
+use super::pace::Pace;
 use super::places;
 use super::progress::Progress;
-use super::report::{self, Seen};
+use super::report::{self, CHANNELS, Channels, Seen};
 use super::signals::Signals;
 use super::state::{self, RunState};
 use super::trace::TraceView;
 use super::values::{Stats, StatsFormat};
 use crate::assembler::Assembler;
-use crate::base::counters::InputCounters;
-use crate::base::packet::{Interface, LinkType};
+use crate::base::counters::{ChannelCounters, Counters, InputCounters};
+use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use crate::capture::{FileHeader, Inputs, SortQueue, Warning, input_path};
@@ -28,6 +29,7 @@ use crate::sink::OddPort;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
+use crate::sink::writer::wall_clock;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -83,6 +85,11 @@ struct Run<'a> {
     reads: u32,
     /// An output has failed: what it lacks would be missing in all that goes on from a state.
     output_failed: bool,
+    pace: Pace,
+    /// What rows of counters had told when the last one was written that ended with its period.
+    cleared: Option<Counters>,
+    /// Inputs, and what had been read and found of all when each was opened.
+    channels: Vec<(ChannelCounters, [u64; 3])>,
     /// What is known of the first input, and the packets that wait to be sorted, where an earlier run is gone on with.
     begun: Option<FileHeader>,
     queue: Option<SortQueue>,
@@ -139,6 +146,7 @@ impl<'a> Run<'a> {
         inputs.begin().map_err(|e| fail(&e))?;
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
         signals.end_at_once(true);
+        let pace = Pace::new(Instant::now(), &inputs.totals().counters);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let mut sctp_stats = match &config.sctp_stats {
             Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
@@ -218,6 +226,9 @@ impl<'a> Run<'a> {
             traced,
             reads: 0,
             output_failed: false,
+            pace,
+            cleared: None,
+            channels: Vec::new(),
             begun: before.header,
             queue,
         })
@@ -265,6 +276,7 @@ impl<'a> Run<'a> {
             }
         }
         if let Some(history) = self.history.take() {
+            self.cleared = history.cleared().cloned();
             self.count_inputs();
             let done = if goes_on {
                 history.close()
@@ -278,7 +290,7 @@ impl<'a> Run<'a> {
         self.tell_of_idle_rules();
         match &self.config.stats {
             Some(stats) => {
-                self.report(stats);
+                self.report(stats, false);
                 // What a program reads is left alone.
                 if stats.format == StatsFormat::Text {
                     self.sum_up();
@@ -321,10 +333,12 @@ impl<'a> Run<'a> {
 
     /// Tells the conditions of `--fail-if` that hold: whether there are any.
     fn conditions_held(&mut self) -> bool {
-        self.count_inputs();
+        if self.config.fail_if.is_empty() {
+            return false;
+        }
+        let counters = self.counters_of_clock();
         let conditions = self.config.fail_if.iter();
-        let counters = self.assembler.counters();
-        let held: Vec<_> = conditions.filter_map(|c| c.holds(counters)).collect();
+        let held: Vec<_> = conditions.filter_map(|c| c.holds(&counters)).collect();
         for line in &held {
             self.messages.say(Level::Error, line);
         }
@@ -390,14 +404,88 @@ impl<'a> Run<'a> {
         self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
     }
 
-    fn report(&mut self, stats: &Stats) {
+    /// The counters as they are shown: since the last row of --counters-file, where that clears them.
+    fn shown_counters(&mut self) -> Counters {
         self.count_inputs();
+        let cleared = self.history.as_ref().and_then(CountersHistory::cleared);
+        let cleared = cleared.or(self.cleared.as_ref());
+        let counters = self.assembler.counters();
+        cleared.map_or_else(|| counters.clone(), |before| counters.since(before))
+    }
+
+    /// The same, with those that go by the clock.
+    fn counters_of_clock(&mut self) -> Counters {
+        self.count_inputs();
+        let totals = self.inputs.totals();
+        let behind = (totals.frame > 0).then(|| (wall_clock(), totals.time));
+        let runtime = self.pace.counters(Instant::now(), &totals.counters, behind);
+        let mut counters = self.shown_counters();
+        counters.runtime = runtime;
+        counters
+    }
+
+    /// Notes the inputs that were opened since the last call, and where they begin in what is counted.
+    fn note_inputs(&mut self) {
+        while self.channels.len() < self.inputs.opened() {
+            let channel = ChannelCounters {
+                name: self.inputs.name().unwrap_or_default().to_owned(),
+                opened: wall_clock(),
+                ..ChannelCounters::default()
+            };
+            let counted = self.counted();
+            self.channels.push((channel, counted));
+        }
+    }
+
+    /// Packets and octets of all inputs until now, and messages found in them.
+    fn counted(&mut self) -> [u64; 3] {
+        let input = &self.inputs.totals().counters;
+        let (packets, octets) = (input.packets, input.octets);
+        [packets, octets, self.assembler.counters().message.messages]
+    }
+
+    /// What went through each input.
+    fn inputs_one_by_one(&mut self) -> Vec<ChannelCounters> {
+        let now = self.counted();
+        let begins = self.channels.iter().map(|(_, begin)| *begin);
+        let ends = begins.skip(1).chain([now]);
+        let channels = self.channels.iter().zip(ends);
+        channels
+            .map(|((channel, begin), end)| {
+                let counted = |i: usize| end[i].saturating_sub(begin[i]);
+                ChannelCounters {
+                    packets: Some(counted(0)),
+                    octets: counted(1),
+                    messages: Some(counted(2)),
+                    ..channel.clone()
+                }
+            })
+            .collect()
+    }
+
+    /// Prints the counters; those that go by the clock where they are asked for, or while the run goes on.
+    fn report(&mut self, stats: &Stats, goes_on: bool) {
+        self.count_inputs();
+        let text = matches!(stats.format, StatsFormat::Text | StatsFormat::All);
+        let all = stats.only.is_empty() && (stats.format == StatsFormat::All || goes_on && text);
+        let asked = |section| all || stats.asks_for(section);
+        let mut channels = Channels::default();
+        if asked(CHANNELS[0]) {
+            channels.inputs = self.inputs_one_by_one();
+        }
+        if asked(CHANNELS[1]) {
+            channels.outputs = self.assembler.sink().channels();
+        }
+        let counters = if asked("runtime") {
+            self.counters_of_clock()
+        } else {
+            self.shown_counters()
+        };
         let names = self.config.rules.names();
         let look = (self.config.stderr_color, self.config.stderr_width);
-        let counters = self.assembler.counters();
         let written = self
             .messages
-            .beside(|stderr| report::write(counters, stats, look, &names, stderr));
+            .beside(|stderr| report::write(&counters, stats, &channels, look, &names, stderr));
         // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
         let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         self.failed |= written.is_err_and(|e| !gone(&e));
@@ -422,6 +510,7 @@ impl<'a> Run<'a> {
                 let sink = self.assembler.sink();
                 sink.begin(header.link_type, header.nanoseconds);
             }
+            self.note_inputs();
             self.say_input(&mut input);
             self.read_keys();
             // As many messages as are wanted may have been written by the run before.
@@ -539,6 +628,7 @@ impl<'a> Run<'a> {
         let periods = (&mut self.sctp_stats, &mut self.history);
         let input = &self.inputs.totals().counters;
         sorted_packets(queue, periods, &mut self.assembler, input);
+        self.assembler.counters_mut().buffer.sorting = 0;
     }
 
     /// `--live`: what waits grows older while nothing comes.
@@ -594,7 +684,7 @@ impl<'a> Run<'a> {
     fn answer_signals(&mut self, queue: &Option<SortQueue>) {
         if self.signals.counters() {
             let stats = self.config.stats.clone();
-            self.report(&stats.unwrap_or_default());
+            self.report(&stats.unwrap_or_default(), true);
         }
         if self.signals.state() {
             match self.config.save_state.as_deref() {
@@ -679,13 +769,18 @@ impl<'a> Run<'a> {
                     // Statistics end by the capture's time, so that a file gives the same periods
                     // however fast it is read.
                     let periods = (&mut self.sctp_stats, &mut self.history);
-                    end_periods(periods, &mut self.assembler, &totals.counters, packet.time);
+                    let unused = Some(&packet);
+                    let input = (&totals.counters, unused);
+                    end_periods(periods, &mut self.assembler, input, packet.time);
                     self.assembler.packet(&packet);
                 }
                 Some(queue) => {
                     queue.push(&packet, self.assembler.budget());
+                    let buffer = &mut self.assembler.counters_mut().buffer;
+                    buffer.sorting_peak = buffer.sorting_peak.max(queue.len() as u64);
                     let periods = (&mut self.sctp_stats, &mut self.history);
                     sorted_packets(queue, periods, &mut self.assembler, &totals.counters);
+                    self.assembler.counters_mut().buffer.sorting = queue.len() as u64;
                 }
             }
             // The packet that completed the last message that is wanted is used to its end, and no other one.
@@ -841,17 +936,19 @@ fn sorted_packets(
 ) {
     while let Some(sorted) = queue.pop(assembler.budget()) {
         let packet = sorted.packet();
-        end_periods((stats, history), assembler, input, packet.time);
+        // Those that wait to be sorted have been read.
+        end_periods((stats, history), assembler, (input, None), packet.time);
         assembler.packet(&packet);
     }
 }
 
-/// Writes what belongs to the periods that a packet of this time ends. `input`: the counters of the inputs.
+/// Writes what belongs to the periods that a packet of this time ends. `input`: the counters of the inputs, and a packet that is counted
+/// there and belongs to the next period.
 #[inline] // asked for every packet, and most runs write nothing
 fn end_periods(
     (stats, history): Periodic<'_>,
     assembler: &mut Assembler<Outputs>,
-    input: &InputCounters,
+    (input, next): (&InputCounters, Option<&Packet<'_>>),
     time: Timestamp,
 ) {
     if let Some(stats) = stats
@@ -862,7 +959,14 @@ fn end_periods(
     if let Some(history) = history
         && history.is_over(time)
     {
-        assembler.counters_mut().input = input.clone();
+        let mut input = input.clone();
+        if let Some(next) = next {
+            input.packets = input.packets.saturating_sub(1);
+            input.octets = input.octets.saturating_sub(next.data.len() as u64);
+            let snapped = next.orig_len as usize > next.data.len();
+            input.snapped = input.snapped.saturating_sub(u64::from(snapped));
+        }
+        assembler.counters_mut().input = input;
         history.write(assembler.counters());
     }
 }

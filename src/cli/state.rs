@@ -5,6 +5,7 @@
 
 use super::bound::{Settings, difference};
 use super::config::{Config, LoadedState};
+use super::history::HistoryState;
 use crate::assembler::{Assembler, State};
 use crate::base::periods::Periods;
 use crate::base::state::{Deserialize, Serialize};
@@ -31,8 +32,7 @@ pub(super) struct RunState {
     pub(super) header: Option<FileHeader>,
     pub(super) totals: Totals,
     pub(super) sctp_periods: Option<Periods>,
-    /// And the values of the last row.
-    pub(super) history: Option<(Periods, Option<Vec<u64>>)>,
+    pub(super) history: Option<HistoryState>,
 }
 
 /// A state that was read, but for what outputs have.

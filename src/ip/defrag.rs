@@ -339,6 +339,11 @@ pub(super) struct Defrag {
 }
 
 impl Defrag {
+    /// Fragments that count for `--max-active-packets`.
+    pub(super) const fn active(&self) -> usize {
+        self.active
+    }
+
     pub(super) const fn held(&self) -> HeldFragments {
         self.held
     }
@@ -491,6 +496,8 @@ impl Defrag {
                     set.copies.push(copy_of(self.key, arrival, end));
                 }
                 self.active += 1;
+                let most = &mut cx.counters.buffer.fragments_peak;
+                *most = (*most).max(self.active as u64);
                 *self.held.of(v6) += 1;
             }
             Placement::Duplicate { conflicts } => {

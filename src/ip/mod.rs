@@ -188,6 +188,11 @@ impl Ip {
         self.tunnels.charge(cx);
     }
 
+    /// Fragments that wait, and what is kept to know late copies of them.
+    pub const fn active(&self) -> usize {
+        self.defrag.active()
+    }
+
     /// Fragments that wait for others. Packets taken in are those passed, reassembled, dropped and held.
     pub const fn held(&self) -> HeldFragments {
         self.defrag.held()

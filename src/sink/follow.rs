@@ -6,6 +6,7 @@ use super::sides::client_of;
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::protocol::NO_PROTOCOL;
 use crate::base::state::{Deserialize, Serialize};
@@ -522,6 +523,10 @@ impl MessageSink for Follow {
 }
 
 impl Output for Follow {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     fn save(&self, to: &mut StateWriter) {
         to.put(&self.clock);
         to.put(&(self.last, self.client, &self.held_gap));

@@ -3,6 +3,7 @@
 use super::saved::{StateError, StateReader, StateWriter};
 use super::writer::{OutputError, Reopened};
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::storage::allocated;
 use crate::base::time::Timestamp;
@@ -38,6 +39,8 @@ pub(super) trait Output: MessageSink {
     fn counts(&self) -> bool {
         false
     }
+    /// What went through its files or its pipe.
+    fn channels(&self, _all: &mut Vec<ChannelCounters>) {}
     /// A state is saved next: files that were open are closed, and stand on the disk as the state knows them.
     fn settle(&mut self, _cx: &mut Context) {}
     /// Writes what the next run goes on with, beside what stands with connections.
@@ -226,6 +229,12 @@ impl<O: Output> Output for Option<O> {
 
     fn counts(&self) -> bool {
         self.as_ref().is_some_and(Output::counts)
+    }
+
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        if let Some(output) = self {
+            output.channels(all);
+        }
     }
 
     fn settle(&mut self, cx: &mut Context) {

@@ -19,7 +19,7 @@ use super::watch::Watch;
 use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
-use crate::base::counters::Counters;
+use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
@@ -125,6 +125,10 @@ macro_rules! outputs {
 
             fn counts(&self) -> bool {
                 false $(|| self.$name.counts())*
+            }
+
+            fn channels(&self, all: &mut Vec<ChannelCounters>) {
+                $( self.$name.channels(all); )*
             }
 
             fn settle(&mut self, cx: &mut Context) {
@@ -730,6 +734,13 @@ impl Outputs {
     pub fn finish(&mut self) -> Result<ControlFlow<()>, OutputError> {
         let flow = self.flush();
         self.table.finish().and(flow)
+    }
+
+    /// What went through each output that is a file, a pipe or stdout.
+    pub fn channels(&self) -> Vec<ChannelCounters> {
+        let mut all = Vec::new();
+        self.table.channels(&mut all);
+        all
     }
 
     /// A state is saved next: what was written of files stands on the disk then.

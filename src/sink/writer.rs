@@ -1,5 +1,7 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use crate::base::counters::ChannelCounters;
+use crate::base::time::Timestamp;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -9,6 +11,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
 
 /// Octets that are written in one go; a pipe that was made larger takes as much at once.
 // Half doubles the system calls; more than a pipe takes at once only waits in the kernel.
@@ -397,6 +400,13 @@ fn identity(name: &OsStr, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Opt
     Some((metadata.dev(), metadata.ino()))
 }
 
+/// What the clock of the machine shows.
+pub(crate) fn wall_clock() -> Timestamp {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = u64::try_from(now.unwrap_or_default().as_nanos());
+    Timestamp::from_nanos(nanos.unwrap_or(u64::MAX))
+}
+
 /// The name of an output in words.
 pub(crate) fn shown(name: &str) -> &str {
     if name == "-" { "stdout" } else { name }
@@ -410,6 +420,9 @@ pub(crate) struct BufferedWriter {
     buffer: Vec<u8>,
     /// Flush after every record.
     each: bool,
+    /// Octets that were written from the buffer, or past it.
+    written: u64,
+    opened: Timestamp,
     failed: Option<io::Error>,
     /// The path and the file there, where that can be opened anew.
     path: Option<(OsString, (u64, u64))>,
@@ -425,6 +438,8 @@ impl BufferedWriter {
             to,
             buffer: Vec::new(),
             each,
+            written: 0,
+            opened: wall_clock(),
             failed: None,
             path: None,
             closed: false,
@@ -523,9 +538,20 @@ impl BufferedWriter {
         }
     }
 
+    /// What went through it.
+    pub(crate) fn channel(&self) -> ChannelCounters {
+        ChannelCounters {
+            name: self.name.clone(),
+            octets: self.written + self.buffer.len() as u64,
+            opened: self.opened,
+            ..ChannelCounters::default()
+        }
+    }
+
     /// Writes a long record past the buffer, behind all that is in it.
     pub(crate) fn write_through(&mut self, record: &[u8]) {
         self.drain();
+        self.written += record.len() as u64;
         self.try_write(|to| to.write_all(record));
         if self.each {
             self.push();
@@ -553,6 +579,7 @@ impl BufferedWriter {
         }
         // Taken and put back, for the allocation to stay.
         let buffer = std::mem::take(&mut self.buffer);
+        self.written += buffer.len() as u64;
         self.try_write(|to| to.write_all(&buffer));
         self.buffer = buffer;
         self.buffer.clear();

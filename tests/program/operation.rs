@@ -59,12 +59,14 @@ fn counters_are_written_for_each_period() {
             assert_eq!(*value, known, "{name}");
         }
     }
+    // What ends a period is in none of its counters.
+    assert_eq!(values("input.packets"), values("link.packets"));
     assert_eq!(values("message.messages"), [6, 12, 18, 20]);
     assert!(values("period_start").is_sorted());
     assert_eq!(counter(&done.stderr, "message.messages"), 20);
     // Sorted packets are counted too, and the file is continued: each row of its period alone.
     let args = [&args[..], &["--counters-clear", "--sort-delay", "1s"]].concat();
-    run(args, &capture).code(0);
+    run(&args, &capture).code(0);
     let (_, all) = rows(&path);
     let seen: Vec<_> = all
         .iter()
@@ -73,6 +75,13 @@ fn counters_are_written_for_each_period() {
     assert_eq!(seen, [6, 12, 18, 20, 6, 6, 6, 2]);
     let sum: u64 = all[4..].iter().map(|row| row[column("tcp.segments")]).sum();
     assert_eq!(sum, counter(&done.stderr, "tcp.segments"));
+    // Counters begin anew behind each row.
+    let cleared = run(
+        [&args[..], &["--fail-if", "message.messages > 2"]].concat(),
+        &capture,
+    );
+    cleared.code(0);
+    assert_eq!(counter(&cleared.stderr, "message.messages"), 2);
 }
 
 #[test]
@@ -428,4 +437,97 @@ fn progress_is_shown_and_taken_away() {
     let done = run(["-n", "-s", "--progress=always"], &whole);
     done.code(0);
     assert!(done.stderr.contains("20 messages"), "{}", done.stderr);
+}
+
+/// What went through each input and output adds up to what went through all.
+#[test]
+fn inputs_and_outputs_are_counted_one_by_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let names = ["http-keepalive.pcap", "dns-udp.pcap"].map(|name| {
+        let path = testdata(name);
+        path.to_str().expect("UTF-8").to_owned()
+    });
+    let (http, dns, rest) = (at("http.pcap"), at("dns.pcap"), at("rest.jsonl"));
+    let args = [
+        "-w",
+        &http,
+        "-w",
+        &format!("file:{dns}?protocol=dns"),
+        &format!("-j={rest}"),
+        "-s=json,input,output,inputs,outputs",
+        &names[0],
+        &names[1],
+    ];
+    let done = run(args, b"");
+    done.code(0);
+    let all: serde_json::Value = serde_json::from_str(&done.stderr).expect("JSON");
+    let sum = |list: &str, what: &str| -> u64 {
+        let list = all[list].as_array().expect("a list");
+        list.iter().filter_map(|one| one[what].as_u64()).sum()
+    };
+    let total = |section: &str, what: &str| all[section][what].as_u64().expect("a number");
+    for what in ["packets", "octets"] {
+        assert_eq!(sum("inputs", what), total("input", what), "{what}");
+    }
+    assert_eq!(all["inputs"][1]["name"], names[1]);
+    assert_eq!(sum("outputs", "packets"), total("output", "packets"));
+    assert_eq!(sum("inputs", "messages"), sum("outputs", "messages"));
+    assert_eq!(all["outputs"][1]["messages"], all["inputs"][1]["messages"]);
+    assert!(all["outputs"][1]["messages"].as_u64() > Some(0));
+    for (i, path) in [http, dns, rest].iter().enumerate() {
+        let octets = fs::metadata(path).expect("written").len();
+        assert_eq!(all["outputs"][i]["octets"], octets, "{path}");
+        let opened = all["outputs"][i]["opened"].as_str().expect("a time");
+        assert!(
+            opened.starts_with("20") && opened.ends_with('Z'),
+            "{opened}"
+        );
+    }
+    // As text, for people; and not where nobody asks.
+    let text = run(["-n", "-s=inputs", &names[1]], b"").stderr;
+    assert!(
+        text.contains("INPUTS") && text.contains("dns-udp.pcap"),
+        "{text}"
+    );
+    let text = run(["-n", "-s", &names[1]], b"").stderr;
+    assert!(
+        !text.contains("INPUTS") && !text.contains("runtime."),
+        "{text}"
+    );
+    let text = run(["-n", "-s=runtime", &names[1]], b"").stderr;
+    assert!(counter(&text, "runtime.resident") > 1 << 20, "{text}");
+    let held = [
+        "-n",
+        "--fail-if",
+        "runtime.packets_per_second > 0",
+        &names[1],
+    ];
+    run(held, b"").code(1);
+}
+
+/// What waits is counted where it waits, now and at most.
+#[test]
+fn what_waits_is_counted_by_stage() {
+    for (name, args, stage, most) in [
+        ("http-reordered.pcap", &[][..], "segments", 1),
+        ("fragments-v4.pcap", &[], "fragments", 1),
+        ("sctp-fragments.pcap", &[], "chunks", 2),
+        ("http-keepalive.pcap", &["--sort-queue=7"], "sorting", 8),
+    ] {
+        let capture = fs::read(testdata(name)).expect("read");
+        let done = run([&["-n", "-s=all"], args].concat(), &capture);
+        let peak = counter(&done.stderr, &format!("buffer.{stage}_peak"));
+        assert!(peak >= most, "{name}: {peak}");
+        assert_eq!(
+            counter(&done.stderr, &format!("buffer.{stage}")),
+            0,
+            "{name}"
+        );
+        let others = ["segments", "fragments", "chunks", "sorting"];
+        for other in others.iter().filter(|other| **other != stage) {
+            let peak = counter(&done.stderr, &format!("buffer.{other}_peak"));
+            assert_eq!(peak, 0, "{name}: {other}");
+        }
+    }
 }

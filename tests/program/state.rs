@@ -227,12 +227,11 @@ fn left_by(pieces: &[Vec<u8>], options: &[&str]) -> Left {
         left.packets.extend(&octets[if n == 0 { 0 } else { 24 }..]);
         left.json.extend(common::read(Path::new(&json[3..])));
         left.stdout.extend(&done.stdout);
-        // How many files there were, and how much memory they took, is another matter.
+        // How many files there were, how much memory they took, and how long that took, is another matter.
         let counts = |line: &&str| {
-            line.contains('.')
-                && !["input.files", "buffer.peak"]
-                    .iter()
-                    .any(|n| line.starts_with(n))
+            let name = line.split_whitespace().next().unwrap_or_default();
+            let other = ["input.files", "buffer.peak"].contains(&name);
+            name.contains('.') && !other && !name.starts_with("runtime.")
         };
         left.counters = done
             .stderr
@@ -421,7 +420,7 @@ fn a_state_that_does_not_fit_is_refused_and_nothing_is_touched() {
     let mut damaged = good.clone();
     damaged[good.len() / 2] ^= 1;
     for (octets, words) in [
-        (&newer[..], "format 2"),
+        (&newer[..], "(format"),
         (&damaged, "damaged"),
         (&good[..good.len() / 2], "damaged"),
         (b"something else".as_slice(), "no saved state"),

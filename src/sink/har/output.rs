@@ -3,6 +3,7 @@
 use super::entry::{Creator, EntryParts, HarEntry};
 use super::state::{HalfExchange, HarConnection};
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
 use crate::base::packet::{Interface, LinkType};
@@ -318,6 +319,10 @@ impl MessageSink for Har {
 }
 
 impl Output for Har {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     fn begin(&mut self, _: LinkType, _: bool) {
         self.header();
     }

@@ -9,7 +9,7 @@ use super::state::{
     EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage,
 };
 use crate::base::context::Context;
-use crate::base::counters::Discard;
+use crate::base::counters::{ChannelCounters, Discard};
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::fragment::{FragmentEvent, FragmentFate};
 use crate::base::message::{Extent, Kind};
@@ -865,6 +865,10 @@ impl MessageSink for Json {
 }
 
 impl Output for Json {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     goes_on!(nanos, asked);
 
     fn interfaces(&mut self, all: &[Interface]) {

@@ -3,6 +3,7 @@
 use super::connection::PacketConnection;
 use super::writing::PacketOutput;
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
@@ -118,16 +119,19 @@ macro_rules! to_outputs {
         }
         let flow = in_clear!($at, clear);
         for (i, output) in $self.taking($start.protocol) {
+            output.messages += 1;
             output.start(&mut in_flow($at.with(|s| s.of(i)), flow), $start);
         }
     };
     ([] plain $self:ident $at:ident datagram($message:ident)) => {
         for (_, output) in $self.taking($message.protocol) {
+            output.messages += 1;
             output.datagram($at, $message);
         }
     };
     ([] state $self:ident $at:ident user_message($message:ident, $protocol:ident)) => {
         for (i, output) in $self.taking($protocol) {
+            output.messages += 1;
             output.user_message(&mut $at.with(|s| s.of(i)), $message, $protocol);
         }
     };
@@ -225,6 +229,13 @@ impl Output for PacketOutputs {
 
     fn counts(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.extend(self.0.iter().map(|output| ChannelCounters {
+            messages: Some(output.messages),
+            ..output.file.channel()
+        }));
     }
 
     fn save(&self, to: &mut StateWriter) {

@@ -2,6 +2,7 @@
 
 use super::pcap::{self, PcapResolution};
 use super::pcapng;
+use crate::base::counters::ChannelCounters;
 use crate::base::packet::{
     CaptureBlock, INTERFACES, Interface, LinkType, PacketInfo, SHARED_KINDS,
 };
@@ -36,6 +37,8 @@ pub(crate) struct CaptureFile {
     /// Unit of the timestamps of each interface that was written, as its description says it.
     units: Vec<u8>,
     last: Timestamp,
+    /// Packets that were written.
+    packets: u64,
     /// Reused: what stands behind a packet.
     tail: Vec<u8>,
 }
@@ -59,6 +62,7 @@ impl CaptureFile {
             blocks: Vec::new(),
             units: Vec::new(),
             last: Timestamp::default(),
+            packets: 0,
             tail: Vec::new(),
         }
     }
@@ -183,6 +187,7 @@ impl CaptureFile {
         if self.format != FileFormat::Pcap {
             return None;
         }
+        self.packets += 1;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let (time, resolution) = (self.time(packet.time), self.resolution());
         Some(pcap::record_header(
@@ -211,6 +216,7 @@ impl CaptureFile {
             self.out.write([&header, a, b, c]);
             return;
         }
+        self.packets += 1;
         let mut interface = packet.interface;
         // As many as the input can have. Each needs a block of its own: without a limit one damaged number would fill the disk
         // with them.
@@ -255,6 +261,14 @@ impl CaptureFile {
 
     pub(crate) fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.out.flush()
+    }
+
+    /// What went through it.
+    pub(crate) fn channel(&self) -> ChannelCounters {
+        ChannelCounters {
+            packets: Some(self.packets),
+            ..self.out.channel()
+        }
     }
 
     /// The next run writes a file of its own, whose times go on.

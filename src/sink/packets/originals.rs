@@ -2,7 +2,7 @@
 
 use super::file::{CaptureFile, FileFormat};
 use crate::base::context::Context;
-use crate::base::counters::Discard;
+use crate::base::counters::{ChannelCounters, Discard};
 use crate::base::packet::{CaptureBlock, Interface, LinkType, Packet, PacketInfo};
 use crate::base::state::{Deserialize, Serialize};
 use crate::message::MessageSink;
@@ -168,6 +168,10 @@ impl Output for OriginalOutputs {
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         flush_all(self.0.iter_mut().map(|one| one.file.flush()))
+    }
+
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.extend(self.0.iter().map(|one| one.file.channel()));
     }
 
     // Their times are those of the input.

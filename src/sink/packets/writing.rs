@@ -24,6 +24,8 @@ pub(crate) struct PacketOutput {
     pub(super) protocols: Vec<String>,
     pub(super) wire: Wire,
     pub(super) begun: bool,
+    /// Messages that came here.
+    pub(super) messages: u64,
     pub(super) ports: UsedEndpoints,
     /// Comments of the next packet that ends a message.
     pub(super) comments: Vec<String>,
@@ -54,6 +56,7 @@ impl PacketOutput {
             protocols,
             wire: Wire::Raw,
             begun: false,
+            messages: 0,
             ports: UsedEndpoints::default(),
             comments: Vec::new(),
             header: Vec::new(),

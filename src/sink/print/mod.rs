@@ -14,6 +14,7 @@ mod line;
 mod look;
 
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
@@ -647,6 +648,10 @@ impl Print {
 }
 
 impl Output for Print {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     fn save(&self, to: &mut StateWriter) {
         to.put(&self.clock);
         to.put(&(&self.columns, &self.asked, &self.clients));

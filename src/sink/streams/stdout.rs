@@ -1,6 +1,7 @@
 //! `--dump -`: the chosen streams, as they come.
 
 use crate::base::connection_rule::ConnectionRule;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow};
 use crate::base::stream::{Chunk, Gap};
 use crate::message::MessageSink;
@@ -80,6 +81,10 @@ impl MessageSink for DumpToStdout {
 }
 
 impl Output for DumpToStdout {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     fn is_open(&self) -> Option<bool> {
         Some(self.out.is_open())
     }

@@ -13,7 +13,7 @@ use super::sides::{DatagramClients, KnownClient, client_by, client_of};
 use super::text::{ended_by, kind_word};
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::context::Context;
-use crate::base::counters::Counters;
+use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
@@ -1084,6 +1084,10 @@ impl Table {
 }
 
 impl Output for Table {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.out.channel());
+    }
+
     fn save(&self, to: &mut StateWriter) {
         to.put(&self.clock);
         to.put(&(&self.asked, &self.times, &self.upgraded, &self.told));

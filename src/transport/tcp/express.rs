@@ -232,6 +232,7 @@ impl<S: FlowState> Tcp<S> {
         if what == Behind::Nothing && !heavier && !full {
             // One segment more waits in a connection that is queued already.
             self.queues.waiting += usize::from(!segment.payload.is_empty());
+            self.queues.note_most(cx);
         } else {
             self.after(cx, place, waited, sink);
         }

@@ -103,6 +103,11 @@ impl<S: FlowState> Tcp<S> {
         self.table.len()
     }
 
+    /// Segments, or parts of them, that wait.
+    pub const fn waiting(&self) -> usize {
+        self.queues.waiting
+    }
+
     /// Takes the TCP segment of a datagram.
     pub fn datagram<K: StreamSink<State = S>>(
         &mut self,
@@ -465,6 +470,7 @@ impl<S: FlowState> Tcp<S> {
         let waits = connection.waiting();
         if waits > waited {
             self.queues.waiting += waits - waited;
+            self.queues.note_most(cx);
             // Queued once, when the first segment begins to wait; the front of the queue is then
             // what has waited longest.
             if waited == 0 {
@@ -567,6 +573,7 @@ impl<S: FlowState> Tcp<S> {
         };
         let waits = connection.waiting();
         self.queues.waiting = (self.queues.waiting + waits).saturating_sub(waited);
+        self.queues.note_most(cx);
         if connection.has_ended(cx) {
             let close = connection.ending();
             self.close(cx, place, close, sink);

@@ -1,6 +1,7 @@
 //! What connections queue up in: by the time at which they are due, by how long and how much they buffer.
 
 use super::connection::Connection;
+use crate::base::context::Context;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Instant;
 use crate::transport::table::FlowPlace;
@@ -35,6 +36,12 @@ impl Queues {
         self.deadlines.capacity() * size_of::<Reverse<(Instant, FlowPlace)>>()
             + self.waiters.capacity() * size_of::<FlowPlace>()
             + self.heavy.capacity() * size_of::<(u8, FlowPlace)>()
+    }
+
+    /// As many wait now as never before, perhaps.
+    pub(super) fn note_most(&self, cx: &mut Context) {
+        let most = &mut cx.counters.buffer.segments_peak;
+        *most = (*most).max(self.waiting as u64);
     }
 
     /// Entries of the longest queue.

@@ -840,6 +840,8 @@ impl Inflow {
             *active = active.saturating_sub(self.counted) + chunks;
             self.counted = chunks;
             cx.counters.sctp.waiting_chunks = *active as u64;
+            let most = &mut cx.counters.buffer.chunks_peak;
+            *most = (*most).max(*active as u64);
         }
     }
 }
