@@ -17,7 +17,8 @@ def captured(port, talk):
         dump.stderr.readline()
         time.sleep(0.5)
         talk()
-        time.sleep(0.7)
+        # The kernel hands over what it has captured within a second.
+        time.sleep(1.5)
         dump.send_signal(signal.SIGINT)
         dump.wait()
         return open(path, "rb").read()

@@ -36,7 +36,8 @@ def captured(chunk):
         except subprocess.TimeoutExpired:
             player.terminate()
             player.wait()
-        time.sleep(0.7)
+        # The kernel hands over what it has captured within a second.
+        time.sleep(1.5)
         dump.send_signal(signal.SIGINT)
         dump.wait()
         server.terminate()
