@@ -354,6 +354,15 @@ fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
     let counters = &mut totals.counters;
     let body = if kind == CaptureBlock::SECRETS {
         counters.secrets += 1;
+        let text = body
+            .u32(4)
+            .and_then(|len| body.octets.get(8..)?.get(..len as usize));
+        let kept: usize = totals.key_logs.iter().map(Vec::len).sum();
+        if let Some(text) = text.filter(|text| kept + text.len() <= KEPT_BLOCKS)
+            && body.u32(0) == Some(TLS_KEY_LOG)
+        {
+            totals.key_logs.push(text.to_vec());
+        }
         secrets(body)
     } else {
         counters.names += 1;
@@ -368,6 +377,9 @@ fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
         None => counters.blocks_left_out += 1,
     }
 }
+
+/// Secrets of this type are a key log of TLS (pcapng draft, 4.7).
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// Type of the secrets, their length, and themselves, padded.
 fn secrets(body: BlockBody<'_>) -> Option<Vec<u8>> {

@@ -30,6 +30,9 @@ pub struct Totals {
     pub keep_blocks: bool,
     /// Those that stand before the packet that was read last, and behind the one ahead of it: 16 MiB at most.
     pub blocks: Vec<CaptureBlock>,
+    /// Key logs of TLS in decryption secrets blocks, in their order: 16 MiB at most. They are never written out.
+    #[serde(skip)]
+    pub key_logs: Vec<Vec<u8>>,
     /// Comments of packets are kept in `comments`.
     pub keep_comments: bool,
     /// Those of the packet that was read last.

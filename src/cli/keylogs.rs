@@ -1,8 +1,10 @@
 //! Key logs (`--keylog`): files of secrets, read as they grow.
 
 use crate::message::tls::{AddedSecrets, KeyLog};
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 /// Octets of a line that has not ended, at most: those of a key log have fewer than 300.
@@ -54,7 +56,11 @@ impl KeyFiles {
     /// In words: one cannot be opened.
     pub(super) fn open(paths: &[PathBuf]) -> Result<Self, String> {
         let open = |path: &PathBuf| {
-            let file = File::open(path)
+            // A pipe that nobody has written to yet must not hold anything up.
+            let file = File::options()
+                .read(true)
+                .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+                .open(path)
                 .map_err(|e| format!("{}: key log: cannot open: {e}", path.display()))?;
             Ok(KeyFile {
                 path: path.clone(),

@@ -72,6 +72,8 @@ struct Run<'a> {
     config: &'a Config,
     inputs: Inputs,
     keys: KeyFiles,
+    /// Key logs in the captures that were taken.
+    key_logs: usize,
     assembler: Assembler<Outputs>,
     sctp_stats: Option<SctpStats>,
     history: Option<CountersHistory>,
@@ -216,6 +218,7 @@ impl<'a> Run<'a> {
             config,
             inputs,
             keys,
+            key_logs: 0,
             assembler,
             sctp_stats,
             history,
@@ -759,6 +762,13 @@ impl<'a> Run<'a> {
             }
             for block in &totals.blocks {
                 self.assembler.sink().block(block);
+            }
+            // Who wants them in the output wants them to open it.
+            if totals.key_logs.len() > self.key_logs && !self.config.keep_secrets {
+                for text in &totals.key_logs[self.key_logs..] {
+                    self.assembler.keys().add(text);
+                }
+                self.key_logs = totals.key_logs.len();
             }
             if !totals.comments.is_empty() {
                 let sink = self.assembler.sink();

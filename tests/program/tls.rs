@@ -4,6 +4,7 @@ use crate::common::{self, counter, fields, inet_asm, run, sha256, testdata, tsha
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use tempfile::tempdir;
 
 /// The captures of `testdata/tls`: name, capture, key log.
@@ -284,4 +285,26 @@ fn what_is_no_key_log_is_said() {
     let mut command = inet_asm(["-n", "--keylog", "env", "-"]);
     let done = common::feed(command.env_remove("SSLKEYLOGFILE"), &[&capture]);
     done.code(2);
+}
+
+#[test]
+fn a_capture_brings_its_own_keys() {
+    let dir = tempdir().expect("a folder");
+    let with = dir.path().join("with.pcapng").display().to_string();
+    let (_, keys) = of("tls13-aes256");
+    let plain = testdata("tls/tls13-aes256.pcap").display().to_string();
+    let done = Command::new("editcap")
+        .args(["--inject-secrets", &format!("tls,{keys}"), &plain, &with])
+        .status();
+    assert!(done.expect("editcap").success());
+    let capture = common::read(with.as_ref());
+    let by_file = run(
+        ["-p", "--keylog", &keys, "-"],
+        &common::read(plain.as_ref()),
+    )
+    .ok();
+    assert_eq!(run(["-p", "-"], &capture).ok(), by_file);
+    // Where the output carries them on, its reader opens it.
+    let kept = run(["--keep-secrets", "-w", "-", "-"], &capture).ok();
+    assert_eq!(tshark(["-Y", "http"], &kept).lines().count(), 8);
 }

@@ -277,6 +277,14 @@ impl Framer for Tls {
         };
         let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
         let kind = octet(octets, 0);
+        let seals = matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
+        if seals
+            && !self.encrypted[d]
+            && let Some(until) = at.wait_for_other()
+        {
+            // What it is encrypted with was agreed on before, by what the other side has said.
+            return Begin::Wait(until);
+        }
         if kind == HANDSHAKE && !self.encrypted[d] {
             // Later ones are encrypted, and nothing in them can be read.
             // Its inside says whether the next record belongs to it.
@@ -299,7 +307,7 @@ impl Framer for Tls {
             self.left[d] = 0;
         }
         // From here on this direction sends ciphertext, whatever the record type says.
-        self.encrypted[d] |= matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
+        self.encrypted[d] |= seals;
         let direct = match (kind, octet(octets, HEADER)) {
             (HANDSHAKE, 1) => Kind::Request,
             (HANDSHAKE, 2) => Kind::Response,

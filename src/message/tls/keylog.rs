@@ -11,6 +11,12 @@ const LONGEST: usize = 48;
 // A server writes a million of them in hours; a tenth would not hold a day of a busy one.
 const SESSIONS: usize = 1 << 20;
 
+/// Keys that are tried in vain for connections whose session is not known, at most.
+// A few seconds. A capture of many connections that began before it, with the key log of others, must not take hours.
+const GUESSES: u64 = 1 << 21;
+/// What a session that was found is worth of these.
+const FOUND: u64 = 1 << 12;
+
 /// A secret. It is never shown, and nothing of it is left in memory behind it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret {
@@ -105,6 +111,8 @@ pub struct KeyLog {
     places: HashMap<[u8; 32], usize>,
     /// The last one that was claimed.
     last: Cell<usize>,
+    /// Keys tried for connections whose session is not known, beyond those that were found.
+    guesses: Cell<u64>,
 }
 
 impl fmt::Debug for KeyLog {
@@ -204,6 +212,20 @@ impl KeyLog {
     /// What is known of the session of this client's random number.
     pub(super) fn session(&self, client_random: &[u8; 32]) -> Option<&SessionSecrets> {
         self.sessions.get(*self.places.get(client_random)?)
+    }
+
+    /// So many keys have been tried for a connection whose session is not known.
+    pub(super) fn guessed(&self, tried: u64, found: bool) {
+        let all = self.guesses.get();
+        self.guesses.set(match found {
+            true => all.saturating_sub(FOUND),
+            false => all.saturating_add(tried),
+        });
+    }
+
+    /// Sessions are still looked for.
+    pub(super) fn guesses(&self) -> bool {
+        self.guesses.get() < GUESSES
     }
 
     /// A connection has this session.

@@ -29,13 +29,13 @@ const TRIALS: u64 = 1 << 16;
 const OCTETS_TRIED: u64 = 16 << 20;
 /// Records in a row for which nothing fits, after which a direction is no longer tried.
 const FAILURES: u8 = 8;
-/// Keys that are tried for a connection whose ClientHello is missing.
-// Of so many connections at once; those near it in the key log come first.
-const GUESSES: u64 = 1 << 14;
+/// Keys that are tried for a record of a connection whose ClientHello is missing, with each of the following.
+// Of some thousand connections at once; those near it in the key log come first.
+const GUESSES: u64 = 1 << 12;
 /// Numbers that are tried with each, one after the other.
 const NUMBERS_GUESSED: [u64; 3] = [4, 64, 1024];
 /// Records of each direction for which that is done.
-const GUESSED: u8 = 3;
+const GUESSED: u8 = 2;
 /// Changes of keys that a loss may hide (KeyUpdate).
 const UPDATES: u32 = 3;
 /// Records under the first keys of application data which a server begins with and which hold none of it (NewSessionTicket).
@@ -289,7 +289,9 @@ impl Session {
                 Err(NotOpened::NoHello)
             }
             Ok(_) => may(half.failures < FAILURES, NotOpened::NoFit),
-            Err(NotOpened::NoHello) => may(half.guessed < GUESSED, NotOpened::NoHello),
+            Err(NotOpened::NoHello) => {
+                may(half.guessed < GUESSED && keys.guesses(), NotOpened::NoHello)
+            }
             Err(why) => Err(why),
         })
     }
@@ -347,21 +349,23 @@ impl Session {
         };
         // A small number first: mostly the hello alone is missing.
         for numbers in NUMBERS_GUESSED {
-            let most = tried.saturating_add(GUESSES);
+            let before = *tried;
             for secrets in keys.unclaimed() {
                 for client in clients.into_iter().flatten() {
                     (self.client, self.client_random) = (Some(client), Some(secrets.client_random));
                     let opened = self.open_with(secrets, place, record, numbers, tried);
                     if let Ok(opened) = opened {
                         keys.claim(&secrets.client_random);
+                        keys.guessed(*tried - before, true);
                         return Ok(opened);
                     }
                     self.halves[place.direction.index()].keys = None;
                 }
-                if *tried > most {
+                if *tried - before > GUESSES {
                     break;
                 }
             }
+            keys.guessed(*tried - before, false);
         }
         (self.client, self.client_random) = (client, None);
         self.halves[place.direction.index()].guessed += 1;
