@@ -5,7 +5,7 @@ use super::args::command;
 use super::report::CHANNELS;
 use crate::base::counters::{Counters, SECTIONS};
 use crate::base::limits::Tunnel;
-use crate::message::{NO_PROTOCOL, known_aliases, listed_fields, protocols};
+use crate::message::{NO_PROTOCOL, known_aliases, known_name, listed_fields, protocols};
 use crate::sink::files::file_protocols;
 use crate::sink::follow::FollowForm;
 use crate::sink::table::{TABLES, TableName};
@@ -34,7 +34,11 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
     stats.extend(counters.iter().cloned());
     stats.extend(names.iter().cloned());
     let mut carriers = owned(&file_protocols());
+    let fits =
+        |alias: &&str| known_name(alias).is_some_and(|name| file_protocols().contains(&name));
+    carriers.extend(known_aliases().into_iter().filter(fits).map(str::to_owned));
     carriers.sort_unstable();
+    carriers.dedup();
     let known = names.iter().cloned();
     let rules = known.chain(RULES.iter().map(|&rule| rule.to_owned()));
     let rules = rules.collect();

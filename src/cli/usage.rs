@@ -56,6 +56,10 @@ pub fn one_line(e: &clap::Error) -> String {
             let meant = did_you_mean(meant.as_deref().filter(|_| argument.starts_with("--")));
             format!("{argument}: there is no such option{meant}: --help shows all")
         }
+        // Its form may stand behind an equals sign.
+        ErrorKind::InvalidValue if value.is_empty() && option == "--follow" => {
+            "--follow: its value <RULE> is missing: give the connection behind it, as --follow tcp:3 or --follow=hex :80".to_owned()
+        }
         ErrorKind::InvalidValue if value.is_empty() => {
             let form = argument.strip_prefix(&option).unwrap_or_default();
             let form = form
@@ -172,6 +176,10 @@ mod tests {
             (
                 "-w",
                 "--write: its value <OUTPUT> is missing: --help says what it takes",
+            ),
+            (
+                "--follow=raw -q",
+                "--follow: its value <RULE> is missing: give the connection behind it, as ",
             ),
             (
                 "--json-body",

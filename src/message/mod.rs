@@ -50,6 +50,7 @@ mod length;
 mod length_format;
 mod lines;
 mod named;
+mod nas;
 mod protocols;
 mod ran_procedures;
 mod row;

@@ -37,6 +37,75 @@ pub(super) fn summary(procedures: &[&str], octets: &[u8], out: &mut String) -> b
     true
 }
 
+/// A message of the user's equipment or of the core network to it, by its name, and that in it.
+pub(super) type NasMessage = (&'static str, Option<&'static str>);
+
+/// Appends what the element of this number carries between a phone and the core network, as `read` names it.
+pub(super) fn carried(
+    element: u16,
+    read: impl FnOnce(&[u8]) -> Option<NasMessage>,
+    octets: &[u8],
+    out: &mut String,
+) {
+    // A string of octets with its length.
+    let message = self::element(element, octets).and_then(|value| {
+        let (len, value) = open_type(value)?;
+        value.get(..len)
+    });
+    if let Some(message) = message.and_then(read) {
+        named(message, out);
+    }
+}
+
+/// Appends such a message.
+pub(super) fn named((name, inner): NasMessage, out: &mut String) {
+    out.extend([", ", name]);
+    if let Some(inner) = inner {
+        out.extend([", ", inner]);
+    }
+}
+
+/// The value of an element that stands in a message as a whole.
+pub(super) fn element(wanted: u16, octets: &[u8]) -> Option<&[u8]> {
+    let mut all = elements(octets)?;
+    all.find_map(|element| {
+        element
+            .filter(|(id, _)| *id == wanted)
+            .map(|(_, value)| value)
+    })
+}
+
+/// The elements of a message, each with its value; the last is None where the message ends too early.
+fn elements(octets: &[u8]) -> Option<impl Iterator<Item = Option<(u16, &[u8])>>> {
+    let &[_, _, _, ref rest @ ..] = octets else {
+        return None;
+    };
+    let (_, rest) = open_type(rest)?;
+    // The bit of an extension, and how many elements there are.
+    let &[_, a, b, ref rest @ ..] = rest else {
+        return None;
+    };
+    let mut left = u64::from(u16::from_be_bytes([a, b])).min(ELEMENTS);
+    let mut rest = Some(rest);
+    Some(std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let next = || {
+            let &[a, b, _, ref value @ ..] = rest? else {
+                return None;
+            };
+            let (len, value) = open_type(value)?;
+            let (value, behind) = value.split_at_checked(len)?;
+            Some((u16::from_be_bytes([a, b]), value, behind))
+        };
+        let Some((id, value, behind)) = next() else {
+            left = 0;
+            return Some(None);
+        };
+        rest = Some(behind);
+        Some(Some((id, value)))
+    }))
+}
+
 /// What a message is: it begins a procedure that is answered, one of these codes (class 1 of TS 36.413, 8.1, and its relatives), or is
 /// an outcome.
 pub(super) fn kind(answered: &[u8], octets: &[u8]) -> Kind {
@@ -57,24 +126,11 @@ pub(super) fn transaction(
     release: Option<&Release>,
     octets: &[u8],
 ) -> Option<u64> {
-    let &[_, code, _, ref rest @ ..] = octets else {
-        return None;
-    };
-    let (_, rest) = open_type(rest)?;
-    // The bit of an extension, and how many elements there are.
-    let &[_, a, b, ref rest @ ..] = rest else {
-        return None;
-    };
-    let elements = u64::from(u16::from_be_bytes([a, b])).min(ELEMENTS);
+    let code = *octets.get(1)?;
     let release = release.filter(|release| release.code == code);
-    let (wanted, mut rest) = (of(code), rest);
-    for _ in 0..elements {
-        let &[a, b, _, ref value @ ..] = rest else {
-            return None;
-        };
-        let (len, value) = open_type(value)?;
-        let id = u16::from_be_bytes([a, b]);
-        let (value, behind) = value.split_at_checked(len)?;
+    let wanted = of(code);
+    for element in elements(octets)? {
+        let (id, value) = element?;
         let found = match release {
             Some(release) if id == release.pair => Some(release.of_pair(value)?),
             Some(release) if id == release.alone => Some(integer(value, 0, release.len_bits)?),
@@ -88,7 +144,6 @@ pub(super) fn transaction(
         if let Some(number) = found {
             return Some(u64::from(code) << 48 | number);
         }
-        rest = behind;
     }
     Some(u64::from(code) << 48)
 }
@@ -127,7 +182,7 @@ fn integer(value: &[u8], at: u32, len_bits: u32) -> Option<u64> {
 
 /// The length of what follows, and that (aligned PER, 10.9): one octet, or two behind the bits 10. Fragments of 16 Ki (11) are not
 /// looked into.
-fn open_type(octets: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn open_type(octets: &[u8]) -> Option<(usize, &[u8])> {
     match *octets {
         [a, ref rest @ ..] if a < 0x80 => Some((usize::from(a), rest)),
         [a, b, ref rest @ ..] if a < 0xc0 => {

@@ -826,7 +826,10 @@ fn bash_completes_values_and_items_of_lists() {
         (&["--tab"], &["--table", "--table="]),
         (&["--follow-f"], &[]),
         (&["-c", ""], &[]),
-        (&["--extract-protocols", "http,sm"], &["http,smtp"]),
+        (
+            &["--extract-protocols", "http,sm"],
+            &["http,smb", "http,smb2", "http,smtp"],
+        ),
         (&["-d", "tc"], &["tcp.port=="]),
         (&["-d", "tcp.port==9000,mq"], &["tcp.port==9000,mqtt"]),
         (&["-d", "tcp.port", "==", "9000,mq"], &["9000,mqtt"]),

@@ -1,7 +1,7 @@
 //! NGAP, TS 38.413.
 
-use super::super::ran_procedures;
 use super::super::row::{Ppid, ProtocolRow, UserMessageRow};
+use super::super::{nas, ran_procedures};
 use crate::base::flow::Transport;
 
 /// Its row.
@@ -24,6 +24,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ..ProtocolRow::NONE
 };
 
+/// The element that carries what is said between a phone and the core network (TS 38.413, 9.3.3.4).
+const NAS_PDU: u16 = 38;
+
 /// UE Context Release: UE-NGAP-IDs and AMF-UE-NGAP-ID, of 40 bits (TS 38.413, 9.2.2.5).
 const RELEASE: ran_procedures::Release = ran_procedures::Release {
     code: 41,
@@ -41,7 +44,11 @@ const ANSWERED: &[u8] = &[
 
 /// One line: the kind of the message and its procedure.
 fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
-    ran_procedures::summary(PROCEDURES, m, out)
+    let known = ran_procedures::summary(PROCEDURES, m, out);
+    if known {
+        ran_procedures::carried(NAS_PDU, nas::five_g, m, out);
+    }
+    known
 }
 
 /// The elementary procedures in the order of their codes (TS 38.413).

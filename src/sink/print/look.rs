@@ -110,7 +110,9 @@ impl Tone {
             // Procedures of radio access networks, whatever the protocol.
             "data" => return Self::Plain,
             _ if first == "unsuccessfulOutcome" => return Self::Warn,
-            _ if first == "initiatingMessage" && second == "ErrorIndication" => {
+            _ if first == "initiatingMessage"
+                && second.trim_end_matches(',') == "ErrorIndication" =>
+            {
                 return Self::Bad;
             }
             "radius" => return bad(first == "Access-Reject"),
@@ -224,6 +226,11 @@ mod tests {
             // It is encrypted.
             ("tls", "encrypted alert", Tone::Plain),
             ("s1ap", "initiatingMessage ErrorIndication", Tone::Bad),
+            (
+                "s1ap",
+                "initiatingMessage ErrorIndication, cause misc: unspecified",
+                Tone::Bad,
+            ),
             ("ngap", "unsuccessfulOutcome NGSetup", Tone::Warn),
             ("ngap", "initiatingMessage NGSetup", Tone::Plain),
             ("data", "unsuccessfulOutcome", Tone::Plain),
