@@ -51,7 +51,7 @@ _inet_asm_value() {
         --dump-name) COMPREPLY=(); return 0 ;;
         -x|--extract) COMPREPLY=($(compgen -d -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --extract-types) COMPREPLY=(); return 0 ;;
-        --extract-protocols) _inet_asm_list "$2" '' 'ftp http http2 imap nbss pop smtp tftp websocket'; return 0 ;;
+        --extract-protocols) _inet_asm_list "$2" '' 'cifs ftp grpc h2 h2c http http/2 http2 imap nbss pop pop3 smb smb2 smtp tftp websocket'; return 0 ;;
         --extract-min) COMPREPLY=(); return 0 ;;
         --extract-max) COMPREPLY=(); return 0 ;;
         --on-file) COMPREPLY=(); return 0 ;;

@@ -28,7 +28,7 @@ complete -c inet-asm -l dump -d 'Write a file for each stream, with its bytes, i
 complete -c inet-asm -l dump-name -d 'Names of the stream files' -r
 complete -c inet-asm -s x -l extract -d 'Write the files that were transferred into this folder' -r -f -a "(__fish_complete_directories)"
 complete -c inet-asm -l extract-types -d 'Extract only files of these media types: image/*,application/pdf' -r
-complete -c inet-asm -l extract-protocols -d 'Extract only files that these protocols carried' -r -f -a "(__fish_append , ftp http http2 imap nbss pop smtp tftp websocket)"
+complete -c inet-asm -l extract-protocols -d 'Extract only files that these protocols carried' -r -f -a "(__fish_append , cifs ftp grpc h2 h2c http http/2 http2 imap nbss pop pop3 smb smb2 smtp tftp websocket)"
 complete -c inet-asm -l extract-min -d 'Extract only files of so many bytes at least' -r
 complete -c inet-asm -l extract-max -d 'Extract only files of so many bytes at most' -r
 complete -c inet-asm -l on-file -d 'Run this command for each extracted file; {} is its path' -r

@@ -287,7 +287,7 @@ mod tests {
                 message(
                     5,
                     16,
-                    b"\0\0\x11\0\x13\x0a\0\x09\x3c\x0f\x80\x0a\0\0\x01\0\0\0\x01\x05\x02\0\xc5\x01\x01",
+                    b"\0\0\x11\0\x14\x0a\0\x09\x3c\x0f\x80\x0a\0\0\x01\0\0\0\x01\x05\x02\0\xc5\x01\x01",
                 ),
                 "initiatingMessage E-RABSetup, Activate dedicated EPS bearer context request",
             ),
