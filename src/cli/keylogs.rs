@@ -1,6 +1,6 @@
 //! Key logs (`--keylog`): files of secrets, read as they grow.
 
-use crate::message::tls::{AddedSecrets, KeyLog};
+use crate::message::records::{AddedSecrets, KeyLog};
 use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, Read};

@@ -168,9 +168,9 @@ impl<'a> Run<'a> {
                 .and_then(|paths| KeyFiles::open(&paths))
                 .map_err(|e| fail(&e))?
         };
-        if cfg!(not(feature = "tls")) && !config.keylogs.is_empty() {
+        if cfg!(not(feature = "decrypt")) && !config.keylogs.is_empty() {
             return Err(fail(
-                &"--keylog: this build opens no TLS: build it with the feature tls",
+                &"--keylog: this build opens no TLS: build it with the feature decrypt",
             ));
         }
         signals.end_at_once(false);

@@ -11,13 +11,13 @@
 use super::events::{MessageStart, Piece};
 use super::held_part::ChunkOrigin;
 use super::protocols::plain_port;
-use super::tls::{APPLICATION_DATA, KeyLog, Lost, NotOpened, Opened, RecordPlace, Session};
+use super::records::{APPLICATION_DATA, KeyLog, Lost, NotOpened, Opened, RecordPlace, Session};
 use crate::base::context::Context;
 use crate::base::counters::DecryptedCounters;
 use crate::base::flow::{Direction, Flow};
 use crate::base::message::{Extent, Kind};
 use crate::base::place::OctetOffset;
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Gap, GapCause, ORIGIN, Side};
@@ -56,6 +56,7 @@ pub(super) enum Seal {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Gathered {
     pub(super) octets: Vec<u8>,
+    protocol: Option<Name>,
     offset: u64,
     kind: Option<Kind>,
     extent: Option<Extent>,
@@ -114,7 +115,7 @@ impl Gathered {
     /// The message that it is where it is not opened.
     pub(super) fn start(&self) -> MessageStart<'_> {
         MessageStart {
-            protocol: "tls",
+            protocol: self.protocol.map_or(NO_PROTOCOL, Name::text),
             kind: self.kind.unwrap_or(Kind::Other),
             offset: self.offset,
             extent: self.extent.unwrap_or(Extent::Open),
@@ -172,6 +173,7 @@ impl<C: Default> Decrypted<C> {
         let gathered = &mut self.gathered[d.index()];
         gathered.octets.clear();
         gathered.offset = start.offset;
+        gathered.protocol = Some(Name::of(start.protocol));
         (gathered.kind, gathered.extent) = (Some(start.kind), Some(start.extent));
         (gathered.first, gathered.last, gathered.hand_over) = (source, source, hand_over);
         self.charge(at.cx);

@@ -14,9 +14,9 @@ use super::framing::{
 };
 use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
+use super::records::KeyLog;
 use super::row::BundledLength;
 use super::rules::Rules;
-use super::tls::KeyLog;
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::ProtocolCounters;
@@ -1529,7 +1529,7 @@ impl<M: MessageSink> Extractor<M> {
         hand_over: bool,
     ) -> Seal {
         let keys = &self.openers.keys;
-        if keys.is_empty() || start.protocol != "tls" {
+        if keys.is_empty() || !protocols::is_opened_with_keys(start.protocol) {
             return Seal::No;
         }
         let mut kept = at.state.decrypted.take().unwrap_or_default();

@@ -23,7 +23,7 @@
 //! doubt.rs held_part.rs    what is held of a stream while nobody can tell what it is, and where it came from
 //! extract.rs named.rs      find messages in streams; name those in datagrams
 //! decrypted.rs             the streams that records of TLS hold whose keys are known
-//! tls/                     what opens these records: secrets, keys, numbers; knows nothing of the files above
+//! records/                 what opens these records: secrets, keys, numbers; knows nothing of the files above
 //! ```
 
 mod adaptation;
@@ -53,6 +53,7 @@ mod named;
 mod nas;
 mod protocols;
 mod ran_procedures;
+pub mod records;
 mod row;
 pub mod rule_reader;
 pub mod rules;
@@ -60,7 +61,6 @@ pub mod rules;
 mod tests;
 mod text;
 mod textual;
-pub mod tls;
 pub mod user_framer;
 pub mod whole;
 

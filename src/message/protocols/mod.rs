@@ -517,6 +517,12 @@ pub(super) fn carries(name: &str) -> bool {
     CARRIERS.contains(&name)
 }
 
+/// Messages of this protocol are records that are opened where their keys are known.
+#[inline]
+pub(super) fn is_opened_with_keys(name: &str) -> bool {
+    name == tls::PROTOCOL.name
+}
+
 /// The port on which readers look for a protocol, where it was met on this one: this one if it is its own, else its first.
 #[must_use]
 pub fn clear_port(name: &str, port: u16) -> u16 {

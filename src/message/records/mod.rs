@@ -5,7 +5,7 @@
 //! suite.rs       the cipher suites that can be opened
 //! schedule.rs    from secrets to the keys of one direction
 //! protection.rs  opens a record
-//! primitives.rs  all that comes from crates of cryptography; no_primitives.rs: without the feature `tls`
+//! primitives.rs  all that comes from crates of cryptography; no_primitives.rs: without the feature `decrypt`
 //! handshake.rs   what hellos say
 //! session.rs     which key and which number the next record of a direction has, also behind a loss
 //! ```
@@ -14,18 +14,18 @@
 
 mod handshake;
 mod keylog;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "decrypt"))]
 mod no_primitives;
-#[cfg(feature = "tls")]
+#[cfg(feature = "decrypt")]
 mod primitives;
 mod protection;
 mod schedule;
 mod session;
 mod suite;
 
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "decrypt"))]
 use no_primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
-#[cfg(feature = "tls")]
+#[cfg(feature = "decrypt")]
 use primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
 
 pub use keylog::{AddedSecrets, KeyLog};

@@ -1,4 +1,4 @@
-//! Without the feature `tls` there are no primitives, and no record is opened.
+//! Without the feature `decrypt` there are no primitives, and no record is opened.
 
 use super::suite::{Cipher, Mac, Prf};
 
