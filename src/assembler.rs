@@ -419,6 +419,7 @@ impl<M: MessageSink> Assembler<M> {
             },
         );
         t.transfers.flush(&mut cx.budget);
+        cx.upgraded.flush(&mut cx.budget);
         t.extractor.sink.input_end(cx);
     }
 

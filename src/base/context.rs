@@ -10,6 +10,7 @@ use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{Budget, DigestKey, SampleKey};
 use crate::base::time::Instant;
 use crate::base::trace::{Event, EventKind, Trace};
+use crate::base::upgraded::UpgradedServers;
 
 /// Shared by all stages of one engine; plain data.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Context {
     /// Link types of packets that were dropped because it is not known here, in order of first sight; the first 20.
     #[serde(default)]
     pub unknown_link_types: Vec<LinkType>,
+    /// Servers whose connections were upgraded.
+    pub(crate) upgraded: UpgradedServers,
     /// Tells payloads apart whose octets are not kept.
     pub(crate) sample: SampleKey,
     /// Tells apart what outputs do not keep, by all octets of it.
@@ -58,6 +61,7 @@ impl Context {
             packet: PacketInfo::default(),
             discarded: None,
             unknown_link_types: Vec::new(),
+            upgraded: UpgradedServers::default(),
             sample: SampleKey::default(),
             digest: DigestKey::default(),
             fragments: Vec::new(),

@@ -22,5 +22,6 @@ pub mod storage;
 pub mod stream;
 pub mod time;
 pub mod trace;
+pub(crate) mod upgraded;
 #[cfg(feature = "decompress")]
 pub(crate) mod zstd;

@@ -29,6 +29,8 @@ pub struct Totals {
     /// Decryption secrets and name resolution blocks are kept in `blocks`; else they are only counted.
     pub keep_blocks: bool,
     /// Those that stand before the packet that was read last, and behind the one ahead of it: 16 MiB at most.
+    // They were handed on with that packet; secrets, for one, are in no state.
+    #[serde(skip)]
     pub blocks: Vec<CaptureBlock>,
     /// Key logs of TLS in decryption secrets blocks, in their order: 16 MiB at most. They are never written out.
     #[serde(skip)]
@@ -36,6 +38,7 @@ pub struct Totals {
     /// Comments of packets are kept in `comments`.
     pub keep_comments: bool,
     /// Those of the packet that was read last.
+    #[serde(skip)]
     pub comments: Vec<String>,
 }
 

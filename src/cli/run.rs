@@ -188,6 +188,7 @@ impl<'a> Run<'a> {
             }
         };
         let mut assembler = assembler.with_rules(config.rules.clone());
+        assembler.keys().go_on(before.found_sessions);
         if let Some((stats, periods)) = sctp_stats.as_mut().zip(before.sctp_periods) {
             stats.go_on(periods);
         }
@@ -611,6 +612,7 @@ impl<'a> Run<'a> {
                 .as_ref()
                 .map(|stats| stats.periods().clone()),
             history: self.history.as_ref().map(CountersHistory::state),
+            found_sessions: self.assembler.keys().found(),
         };
         let settings = &self.config.settings;
         if let Err(e) = state::write(path, settings, (&run, queue), &mut self.assembler) {

@@ -10,6 +10,7 @@ use crate::assembler::{Assembler, State};
 use crate::base::periods::Periods;
 use crate::base::state::{Deserialize, Serialize};
 use crate::capture::{FileHeader, SortQueue, Totals};
+use crate::message::records::FoundSessions;
 use crate::sink::saved::{self, StateError, StateReader, StateWriter};
 use crate::sink::{OutputError, OutputState, Outputs};
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(super) struct RunState {
     pub(super) totals: Totals,
     pub(super) sctp_periods: Option<Periods>,
     pub(super) history: Option<HistoryState>,
+    pub(super) found_sessions: FoundSessions,
 }
 
 /// A state that was read, but for what outputs have.

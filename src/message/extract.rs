@@ -35,8 +35,6 @@ use crate::transport::sctp::{
 };
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::net::SocketAddr;
 
 /// Octets of a message of no known protocol, at most: as much as an IP packet can have, so that what comes out is a packet
 /// again.
@@ -68,9 +66,6 @@ const CANDIDATES: usize = 4;
 /// A look at a short piece counts as one at so many octets, as the question costs more than they do.
 // Sixty-four runs of a protocol that nobody knows: what follows an unknown beginning has shown itself long before.
 const LOOK: u32 = 4 << 10;
-/// Servers of which it is remembered that connections to them were upgraded.
-// Nothing but a hint hangs on it: of more of them the connections that began before the capture are found by content alone.
-const UPGRADED: usize = 4096;
 /// Octets that are taken to be looked at where a row is asked whether a message of its own begins with the first of them, at most.
 const FIRST_LINE: u64 = 1024;
 /// Octets of a message of no known protocol that come out at once, so that its summary does not depend on what was held of it.
@@ -328,8 +323,6 @@ pub struct Extractor<M> {
     pub(crate) looked: Vec<u64>,
     /// The protocol of the last datagram or user message, and how messages in it say their length: most are of one protocol.
     last_bundled: (&'static str, Option<BundledLength>),
-    /// Servers whose connections were upgraded, and to what: one whose handshake is lost was, too.
-    upgraded: HashMap<SocketAddr, &'static StreamRow>,
 }
 
 type ConversationContext<'a, M> = StreamContext<'a, Conversation<<M as MessageSink>::State>>;
@@ -694,7 +687,6 @@ impl<M: MessageSink> Extractor<M> {
             custom: Vec::new(),
             looked: vec![0; STREAMS.len() + 1],
             last_bundled: (NO_PROTOCOL, protocols::bundled_length(NO_PROTOCOL)),
-            upgraded: HashMap::new(),
         }
     }
 
@@ -913,7 +905,7 @@ impl<M: MessageSink> Extractor<M> {
             }
             return;
         }
-        if let Some(row) = self.upgraded_there(at) {
+        if let Some(row) = Self::upgraded_there(at) {
             self.adopt(at, row.framer(), false);
             self.look_anew(at);
             return;
@@ -929,25 +921,31 @@ impl<M: MessageSink> Extractor<M> {
     }
 
     /// The response of a server, which is the sender, has upgraded the connection to this protocol.
-    fn note_upgraded(&mut self, at: &ConversationContext<'_, M>, row: &'static StreamRow) {
+    fn note_upgraded(at: &mut ConversationContext<'_, M>, row: &'static StreamRow) {
         // What records of TLS hold says nothing of a connection whose records are not opened.
-        let clear = at.flow.decrypted.is_none();
-        if row.protocol.upgrades && clear && self.upgraded.len() < UPGRADED {
-            self.upgraded.insert(at.flow.src(at.direction), row);
+        if row.protocol.upgrades && at.flow.decrypted.is_none() {
+            let (server, protocol) = (at.flow.src(at.direction), Name::of(row.protocol.name));
+            let Context {
+                upgraded, budget, ..
+            } = &mut *at.cx;
+            upgraded.note(server, protocol, budget);
         }
     }
 
     /// The protocol to which others of the same server were upgraded, where the beginning of the connection is not there.
-    fn upgraded_there(&self, at: &ConversationContext<'_, M>) -> Option<&'static StreamRow> {
-        if self.upgraded.is_empty()
+    fn upgraded_there(at: &ConversationContext<'_, M>) -> Option<&'static StreamRow> {
+        if at.cx.upgraded.is_empty()
             || at.flow.decrypted.is_some()
             || at.sides.iter().any(|side| side.from_start)
         {
             return None;
         }
         let [one, other] = [Direction::Forward, Direction::Reverse].map(|d| at.flow.src(d));
-        let row = self.upgraded.get(&one).or(self.upgraded.get(&other));
-        row.copied()
+        let upgraded = &at.cx.upgraded;
+        let protocol = upgraded
+            .protocol(one)
+            .or_else(|| upgraded.protocol(other))?;
+        protocols::stream(protocol.text()).filter(|row| row.protocol.upgrades)
     }
 
     /// The octets that follow may be of any protocol: detectors are asked to find a message anywhere.
@@ -1901,7 +1899,7 @@ impl<M: MessageSink> Extractor<M> {
             let left = left.filter(|_| !prefix);
             let opens = framer.and_then(AnyFramer::next_framer);
             if let Some(row) = opens.as_ref().and_then(|f| protocols::stream(f.name())) {
-                self.note_upgraded(at, row);
+                Self::note_upgraded(at, row);
             }
             // The other direction was already known to have gone on so, before this message was delivered.
             let home = at.state.framer.as_ref().map(AnyFramer::name);
@@ -2656,7 +2654,7 @@ impl<M: MessageSink> Extractor<M> {
         if stream.searching
             && at.state.framer.is_none()
             && at.state.trust.renewals == 0
-            && let Some(row) = self.upgraded_there(at)
+            && let Some(row) = Self::upgraded_there(at)
         {
             // Another connection has shown since what this one may be.
             self.adopt(at, row.framer(), false);

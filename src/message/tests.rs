@@ -154,6 +154,7 @@ fn messages(sent: &[Sent], base: u32) -> Vec<Message> {
         tcp.tick(&mut cx, &mut extractor);
     }
     tcp.flush(&mut cx, &mut extractor);
+    cx.upgraded.flush(&mut cx.budget);
     let c = &cx.counters;
     assert_eq!(c.message.messages, c.message.whole + c.message.incomplete);
     assert_eq!(

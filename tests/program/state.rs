@@ -1,7 +1,7 @@
 //! What waits can be written out between any two packets and read back, and the output goes on unchanged.
 
 use crate::common;
-use crate::common::build::{ACK, FIN, PSH, Pcap, behind, body, get, response};
+use crate::common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, behind, body, get, response};
 use crate::common::testdata;
 use inet_asm::assembler::{Assembler, State};
 use inet_asm::base::limits::Limits;
@@ -11,6 +11,7 @@ use inet_asm::sink::{Outputs, PacketOptions};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -199,6 +200,12 @@ struct Left {
 }
 
 fn left_by(pieces: &[Vec<u8>], options: &[&str]) -> Left {
+    left_with_states(pieces, options).0
+}
+
+/// The same, and the state behind each piece.
+fn left_with_states(pieces: &[Vec<u8>], options: &[&str]) -> (Left, Vec<Vec<u8>>) {
+    let mut states = Vec::new();
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
     let mut left = Left {
@@ -223,6 +230,9 @@ fn left_by(pieces: &[Vec<u8>], options: &[&str]) -> Left {
         }
         let done = common::run(args, piece);
         done.code(0);
+        if n + 1 < pieces.len() {
+            states.push(common::read(Path::new(&state)));
+        }
         let octets = common::read(Path::new(&packets));
         left.packets.extend(&octets[if n == 0 { 0 } else { 24 }..]);
         left.json.extend(common::read(Path::new(&json[3..])));
@@ -246,7 +256,24 @@ fn left_by(pieces: &[Vec<u8>], options: &[&str]) -> Left {
             left.files.insert(name.to_owned(), octets);
         }
     }
-    left
+    (left, states)
+}
+
+/// Both left the same.
+fn assert_same(name: &str, cut: &Left, whole: &Left) {
+    assert!(cut.packets == whole.packets, "{name}: packets differ");
+    assert_eq!(
+        String::from_utf8_lossy(&cut.json),
+        String::from_utf8_lossy(&whole.json),
+        "{name}"
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&cut.stdout),
+        String::from_utf8_lossy(&whole.stdout),
+        "{name}"
+    );
+    assert_eq!(cut.counters, whole.counters, "{name}");
+    assert!(cut == whole, "{name}: files differ");
 }
 
 /// Cut in handshakes, headers, chunks, bodies, holes, fragments of IP and SCTP, ranges, exchanges of TFTP and FTP. `scripts/check-state` tries
@@ -294,19 +321,172 @@ fn pieces_of_a_capture_leave_what_the_whole_does() {
         let whole = left_by(std::slice::from_ref(&capture), options);
         assert!(whole.json.len() > 100, "{name}: nothing was found");
         let cut = left_by(&pieces(&capture, &cuts), options);
-        assert!(cut.packets == whole.packets, "{name}: packets differ");
-        assert_eq!(
-            String::from_utf8_lossy(&cut.json),
-            String::from_utf8_lossy(&whole.json),
-            "{name}"
-        );
-        assert_eq!(
-            String::from_utf8_lossy(&cut.stdout),
-            String::from_utf8_lossy(&whole.stdout),
-            "{name}"
-        );
-        assert_eq!(cut.counters, whole.counters, "{name}");
-        assert!(cut == whole, "{name}: files differ");
+        assert_same(name, &cut, &whole);
+    }
+}
+
+/// The capture with segments of so many octets at most, without some of its packets, by their places.
+fn in_small_segments(capture: &[u8], size: usize, lost: &[usize]) -> Vec<u8> {
+    let mut pcap = Pcap::new();
+    let (_, records) = common::pcap(capture);
+    let segments = records.iter().zip(common::segments(capture)).enumerate();
+    for (_, (record, segment)) in segments.filter(|(place, _)| !lost.contains(place)) {
+        let data = record.data;
+        let address = |at: usize| Ipv4Addr::new(data[at], data[at + 1], data[at + 2], data[at + 3]);
+        let to = (address(30), u16::from_be_bytes([data[36], data[37]]));
+        let from = (address(26), segment.source_port);
+        let mut seq = segment.seq;
+        let whole = [&segment.payload[..]];
+        let parts: Vec<_> = match segment.payload.len() {
+            0 => whole.to_vec(),
+            _ => segment.payload.chunks(size).collect(),
+        };
+        for part in parts {
+            let packet = pcap.segment(from, to, seq, segment.ack, segment.flags, part);
+            pcap.packet(&packet);
+            seq = behind(seq, part);
+        }
+    }
+    pcap.file
+}
+
+/// Cut in hellos, in records and between them, also where a hello is not in the capture. The secrets come from the key log again: none
+/// stands in a state.
+#[test]
+fn what_tls_holds_goes_on_and_no_secret_is_saved() {
+    for (name, lost, cuts) in [
+        ("tls13-aes256", &[][..], &[4, 7, 10, 30, 75][..]),
+        ("tls13-aes256", &[3], &[5, 20, 51]),
+        // The hello of the second connection, whose session is looked for among those that no other one has.
+        ("tls13-aes256", &[32], &[100, 141, 150]),
+        ("tls12-gcm", &[], &[4, 12, 13]),
+    ] {
+        let file = testdata("tls").join(name);
+        let keys = file.with_extension("keys");
+        let text = fs::read_to_string(&keys).expect("a key log");
+        let capture = common::read(&file.with_extension("pcap"));
+        let capture = in_small_segments(&capture, 200, lost);
+        let options = ["-p=full", "--keylog", keys.to_str().expect("UTF-8")];
+        let whole = left_by(std::slice::from_ref(&capture), &options);
+        let opened = |line: &String| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("decrypted.records") && words.next() != Some("0")
+        };
+        assert!(whole.counters.iter().any(opened), "{:?}", whole.counters);
+        let (cut, states) = left_with_states(&pieces(&capture, cuts), &options);
+        assert_same(&format!("{name} {cuts:?}"), &cut, &whole);
+        let mut randoms = 0;
+        for state in &states {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            for line in lines {
+                let words: Vec<_> = line.split(' ').collect();
+                let [_, random, secret] = words[..] else {
+                    panic!("{line}");
+                };
+                randoms += usize::from(common::contains(state, &from_hex(random)));
+                let octets = from_hex(secret);
+                // Nor the half of one.
+                for part in octets.chunks(16) {
+                    assert!(!common::contains(state, part), "{name}: {line}");
+                }
+                assert!(!common::contains(state, secret.as_bytes()), "{name}");
+            }
+        }
+        // What is no secret is found there.
+        assert!(randoms > 0, "{name} {cuts:?}");
+    }
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let octet = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+    (0..text.len()).step_by(2).map(octet).collect()
+}
+
+/// What one connection says of others, or of itself, is remembered over cuts: a server that upgraded one connection to WebSocket, and
+/// whom a proxy names.
+#[test]
+fn what_a_connection_has_told_goes_on() {
+    let request = b"GET /chat HTTP/1.1\r\nHost: s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let mut pcap = Pcap::new();
+    pcap.open(1000, 5000)
+        .client(1001, 5001, ACK | PSH, request)
+        .server(5001, behind(1001, request), ACK | PSH, answer);
+    let upgraded = records(&pcap.file).len();
+    // Frames that no text tells, of a connection whose handshake is lost.
+    let other = (CLIENT.0, 50_001);
+    let mut seq = 9_000_000;
+    for n in 0..20 {
+        let octets = body(100 + n * 211 % 900);
+        let len = u16::try_from(octets.len()).expect("short").to_be_bytes();
+        let frame = [&[0x82, 126][..], &len, &octets].concat();
+        let packet = pcap.segment(SERVER, other, seq, 7_000_000, ACK | PSH, &frame);
+        pcap.packet(&packet);
+        seq = behind(seq, &frame);
+    }
+    let websocket = pcap.file;
+    let proxied = common::read(&testdata("protocols/proxy.pcap"));
+    let last = records(&proxied).len() - 1;
+    let all: Vec<_> = (1..last).collect();
+    for (name, capture, cuts, words) in [
+        ("websocket", &websocket, &[upgraded][..], " websocket "),
+        ("proxy", &proxied, &all[..], "\u{2192}"),
+    ] {
+        let options = ["-p"];
+        let whole = left_by(std::slice::from_ref(capture), &options);
+        let text = String::from_utf8_lossy(&whole.stdout).into_owned();
+        let told = |line: &&str| line.contains(words) && (name != "proxy" || line.contains(" ["));
+        assert!(text.lines().filter(told).count() > 1, "{text}");
+        assert_same(name, &left_by(&pieces(capture, cuts), &options), &whole);
+    }
+    // Without the state, the frames are of no known protocol: the cut lies where it matters.
+    let alone = left_by(&pieces(&websocket, &[upgraded])[1..], &["-p"]);
+    let alone = String::from_utf8_lossy(&alone.stdout).into_owned();
+    assert!(!alone.contains(" websocket "), "{alone}");
+}
+
+/// Each run writes a document of its own, and their entries are those of one run.
+#[test]
+fn the_entries_of_har_go_on() {
+    let entries = |pieces: &[Vec<u8>]| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+        let mut all: Vec<serde_json::Value> = Vec::new();
+        for (n, piece) in pieces.iter().enumerate() {
+            let har = at(&format!("{n}.har"));
+            let state = at("state");
+            let mut args = vec!["--har", &har, "-q"];
+            if n > 0 {
+                args.extend(["--load-state", &state]);
+            }
+            if n + 1 < pieces.len() {
+                args.extend(["--save-state", &state]);
+            }
+            common::run(args, piece).code(0);
+            let document = common::read(Path::new(&har));
+            let document: serde_json::Value =
+                serde_json::from_slice(&document).expect("a document");
+            assert_eq!(document["log"]["version"], "1.2");
+            all.extend(
+                document["log"]["entries"]
+                    .as_array()
+                    .expect("a list")
+                    .clone(),
+            );
+        }
+        all
+    };
+    for (name, cuts) in [
+        ("http-keepalive.pcap", &[1, 5, 7, 8, 9, 15][..]),
+        ("http-chunked.pcap", &[5, 17, 40]),
+        ("http-lost.pcap", &[20, 31]),
+    ] {
+        let capture = common::read(&testdata(name));
+        let packets = records(&capture).len();
+        let cuts: Vec<_> = cuts.iter().copied().filter(|cut| *cut < packets).collect();
+        let whole = entries(std::slice::from_ref(&capture));
+        assert!(!whole.is_empty(), "{name}");
+        assert_eq!(entries(&pieces(&capture, &cuts)), whole, "{name}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Secrets of TLS sessions, as programs write them down (RFC 9850, the SSLKEYLOGFILE format).
 
+use crate::base::state::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use zeroize::Zeroize;
 
@@ -102,6 +103,17 @@ pub struct AddedSecrets {
     pub left_out: u64,
 }
 
+/// For which sessions of a key log connections were found: without a secret, for a run that goes on with another.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FoundSessions {
+    /// Their clients' random numbers.
+    client_randoms: BTreeSet<[u8; 32]>,
+    /// That of the last one that was found.
+    last: Option<[u8; 32]>,
+    /// Keys tried for connections whose session is not known, beyond those that were found.
+    guesses: u64,
+}
+
 /// Secrets of TLS sessions by the client's random number: at most about a million sessions.
 #[derive(Default)]
 pub struct KeyLog {
@@ -113,6 +125,8 @@ pub struct KeyLog {
     last: Cell<usize>,
     /// Keys tried for connections whose session is not known, beyond those that were found.
     guesses: Cell<u64>,
+    /// What an earlier run has found, of sessions that have not been read again yet.
+    before: FoundSessions,
 }
 
 impl fmt::Debug for KeyLog {
@@ -192,8 +206,12 @@ impl KeyLog {
         }
         let place = place.unwrap_or_else(|| {
             self.places.insert(key, self.sessions.len());
+            if self.before.last == Some(key) {
+                self.last.set(self.sessions.len());
+            }
             self.sessions.push(SessionSecrets {
                 client_random: key,
+                claimed: Cell::new(self.before.client_randoms.remove(&key)),
                 ..SessionSecrets::default()
             });
             self.sessions.len() - 1
@@ -207,6 +225,23 @@ impl KeyLog {
     /// There is no secret.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
+    }
+
+    /// For which of its sessions connections were found.
+    pub fn found(&self) -> FoundSessions {
+        let claimed = self.sessions.iter().filter(|session| session.claimed.get());
+        let last = self.sessions.get(self.last.get());
+        FoundSessions {
+            client_randoms: claimed.map(|session| session.client_random).collect(),
+            last: last.map(|session| session.client_random),
+            guesses: self.guesses.get(),
+        }
+    }
+
+    /// Goes on with what another run has found. The secrets are added again.
+    pub fn go_on(&mut self, found: FoundSessions) {
+        self.guesses.set(found.guesses);
+        self.before = found;
     }
 
     /// What is known of the session of this client's random number.

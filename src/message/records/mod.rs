@@ -28,5 +28,5 @@ use no_primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_b
 #[cfg(feature = "decrypt")]
 use primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
 
-pub use keylog::{AddedSecrets, KeyLog};
+pub use keylog::{AddedSecrets, FoundSessions, KeyLog};
 pub(super) use session::{APPLICATION_DATA, Lost, NotOpened, Opened, RecordPlace, Session};

@@ -19,6 +19,7 @@ use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::state::{Deserialize, Serialize};
+use crate::base::storage::{Budget, allocated, tree};
 use crate::base::stream::{Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
@@ -43,7 +44,7 @@ use line::{Columns, Shown};
 pub use look::Look;
 pub(in crate::sink) use look::Paint;
 use look::Tone;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -152,6 +153,53 @@ impl PrintedMessage {
     }
 }
 
+/// Whom messages in connections have named that these are between: the connections' later lines say so.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct NamedConnections {
+    /// By the connection's number.
+    ends: BTreeMap<u64, NamedEnds>,
+    /// Octets allocated for their words.
+    words: usize,
+    /// Octets drawn on the budget.
+    booked: usize,
+}
+
+impl NamedConnections {
+    /// A message in this connection names them.
+    fn add(&mut self, connection: u64, named: NamedEnds, budget: &mut Budget) {
+        if self.ends.len() < NAMED || self.ends.contains_key(&connection) {
+            let ends = self.ends.entry(connection).or_default();
+            let before = Self::words(ends);
+            ends.add(named);
+            self.words = self
+                .words
+                .saturating_add(Self::words(ends))
+                .saturating_sub(before);
+            self.book(budget);
+        }
+    }
+
+    /// The connection has ended.
+    fn remove(&mut self, connection: u64, budget: &mut Budget) {
+        if let Some(ends) = self.ends.remove(&connection) {
+            self.words = self.words.saturating_sub(Self::words(&ends));
+            self.book(budget);
+        }
+    }
+
+    /// Octets allocated for the words of one; by their lengths, as what is read back has no more room than it needs.
+    fn words(ends: &NamedEnds) -> usize {
+        let words = [&ends.client, &ends.server].into_iter().flatten();
+        words.map(|word| allocated(word.len())).sum()
+    }
+
+    fn book(&mut self, budget: &mut Budget) {
+        let size = tree::<u64, NamedEnds>(self.ends.len()).saturating_add(self.words);
+        budget.resize(self.booked, size);
+        self.booked = size;
+    }
+}
+
 /// The output that prints.
 pub(crate) struct Print {
     out: BufferedWriter,
@@ -162,8 +210,7 @@ pub(crate) struct Print {
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<Timestamp>,
     clients: DatagramClients,
-    /// Whom messages in connections have named that these are between, by the connection's number.
-    named: HashMap<u64, NamedEnds>,
+    named: NamedConnections,
     /// What the message answers that begins next.
     paired: Paired,
     /// The file that it is about, where it does not say that itself.
@@ -194,7 +241,7 @@ impl Print {
             columns: Columns::new(&look),
             asked: NumberedRequests::default(),
             clients: DatagramClients::default(),
-            named: HashMap::new(),
+            named: NamedConnections::default(),
             paired: Paired::default(),
             file: String::new(),
             text: String::new(),
@@ -402,7 +449,7 @@ impl MessageSink for Print {
 
     fn start(&mut self, at: &mut PrintEvent<'_>, start: &MessageStart<'_>) {
         let mut new = self.begin(start.protocol, start.kind);
-        if let Some(named) = self.named.get(&at.flow.number)
+        if let Some(named) = self.named.ends.get(&at.flow.number)
             && self.look.width.is_none_or(|width| width >= NAMED_WIDTH)
         {
             let (client, server) = (named.client.as_deref(), named.server.as_deref());
@@ -411,7 +458,7 @@ impl MessageSink for Print {
             new.words_ahead += 1;
         }
         if let Some(named) = named_ends(start.protocol, start.head) {
-            self.name(at.flow.number, named);
+            self.named.add(at.flow.number, named, &mut at.cx.budget);
         }
         if let Some(stream) = start.carried.and_then(|way| way.stream) {
             // The way of a message is part of its name: connection, and stream in it.
@@ -620,7 +667,7 @@ impl MessageSink for Print {
     }
 
     fn closed(&mut self, at: &mut PrintEvent<'_>, _: Close) {
-        self.named.remove(&at.flow.number);
+        self.named.remove(at.flow.number, &mut at.cx.budget);
         Self::give_back(at);
     }
 
@@ -630,13 +677,6 @@ impl MessageSink for Print {
 }
 
 impl Print {
-    /// A message in a connection names whom that is between: its later lines say so.
-    fn name(&mut self, connection: u64, named: NamedEnds) {
-        if self.named.len() < NAMED || self.named.contains_key(&connection) {
-            self.named.entry(connection).or_default().add(named);
-        }
-    }
-
     /// Nothing more is printed of a connection, or of a stream that one carries.
     fn give_back(at: &mut PrintEvent<'_>) {
         if let Some(connection) = take_kept(at.cx, at.state) {
@@ -655,12 +695,14 @@ impl Output for Print {
     fn save(&self, to: &mut StateWriter) {
         to.put(&self.clock);
         to.put(&(&self.columns, &self.asked, &self.clients));
+        to.put(&self.named);
         to.put(&(self.begun, self.full));
     }
 
     fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
         self.clock.go_on(from.get()?);
         (self.columns, self.asked, self.clients) = from.get()?;
+        self.named = from.get()?;
         (self.begun, self.full) = from.get()?;
         Ok(())
     }
@@ -685,4 +727,31 @@ impl Output for Print {
 /// Protocols whose head is a start line and header fields.
 fn has_fields(protocol: &str) -> bool {
     matches!(protocol, "http" | "http2" | "sip" | "rtsp")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_connections_are_few_and_booked() {
+        let (mut named, mut budget) = (NamedConnections::default(), Budget::new(1 << 20));
+        let ends = |server: &str| NamedEnds {
+            client: None,
+            server: Some(server.to_owned()),
+        };
+        let most = NAMED as u64;
+        for connection in 0..=most {
+            named.add(connection, ends("a"), &mut budget);
+        }
+        assert_eq!(named.ends.len(), NAMED);
+        let before = budget.used();
+        assert!(before >= NAMED * size_of::<(u64, NamedEnds)>());
+        named.add(0, ends(&"b".repeat(1000)), &mut budget);
+        assert!(budget.used() >= before + 900);
+        for connection in 0..=most {
+            named.remove(connection, &mut budget);
+        }
+        assert_eq!(budget.used(), 0);
+    }
 }
