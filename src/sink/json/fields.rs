@@ -74,6 +74,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "message exchange",
+        "decrypted",
+        "true where it stood in records of TLS that were decrypted (--keylog); offset and gaps count in what these held",
+    ),
+    (
+        "message exchange",
         "stream",
         "number of the stream of HTTP/2 that carries it; offset and gaps count in that stream, where a header section stands as text",
     ),

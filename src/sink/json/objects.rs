@@ -27,6 +27,9 @@ pub(super) struct ObjectHead<'a> {
     pub(super) time: Rfc3339,
     pub(super) ts: UnixSeconds,
     pub(super) frame: u64,
+    /// Only where it stood in records that were decrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) decrypted: Option<bool>,
 }
 
 /// A message.

@@ -395,6 +395,7 @@ impl Json {
             time,
             ts: UnixSeconds(time),
             frame: cx.packet.frame,
+            decrypted: flow.decrypted.is_some().then_some(true),
         }
     }
 
