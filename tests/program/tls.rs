@@ -156,9 +156,20 @@ fn readers_find_what_was_encrypted_as_what_it_is() {
     assert_eq!(mail.lines().count(), 1, "{mail}");
     assert!(tshark(["-Y", "_ws.malformed"], &packets).is_empty());
     let objects = run(["--keylog", &keys, "-j", "-"], &capture).text();
-    let inside = objects.lines().filter(|line| line.contains("\"decrypted\":true"));
-    assert!(inside.clone().all(|line| !line.contains("\"protocol\":\"tls\"")));
-    assert_eq!(inside.filter(|line| line.contains("\"type\":\"message\"")).count(), 20);
+    let inside = objects
+        .lines()
+        .filter(|line| line.contains("\"decrypted\":true"));
+    assert!(
+        inside
+            .clone()
+            .all(|line| !line.contains("\"protocol\":\"tls\""))
+    );
+    assert_eq!(
+        inside
+            .filter(|line| line.contains("\"type\":\"message\""))
+            .count(),
+        20
+    );
     // Where a person reads it, it has the port that it had.
     let lines = run(["--keylog", &keys, "-p", "-"], &capture).printed();
     assert!(lines.contains(":443 http "), "{lines}");

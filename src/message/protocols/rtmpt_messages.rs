@@ -6,7 +6,8 @@
 
 use super::super::carrier::{Carried, Carrier, CarrierContext, ToStreams};
 use super::rtmpt::{
-    ABORT, ChunkStreams, FIRST, RtmpPhase, Rtmpt, SECOND, header_of, header_of_part, kind,
+    ABORT, ChunkStreams, FIRST, RtmpPhase, Rtmpt, SECOND, SET_CHUNK_SIZE, header_of,
+    header_of_part, kind,
 };
 use crate::base::flow::Direction;
 use crate::base::message::Extent;
@@ -20,6 +21,71 @@ const HEADER: usize = 18;
 /// Octets of a message that are held until there are so many, so that what is said of it does not hang on how it was sent.
 // The command that connects has some hundred, and what it is about stands among the first.
 const BEGINNING: usize = 1024;
+
+/// The size that chunks have where nobody has said another one (5.4.1).
+const CHUNK: u32 = 128;
+/// Messages of several chunks that have to agree on their size, where the capture may lack the message that says it.
+// One may be put together by chance, with the header of a chunk among its octets.
+const AGREEING: u8 = 2;
+
+/// What is known of the size of chunks in one direction.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct SizeKnowledge {
+    /// It was said, as far as the capture tells.
+    said: bool,
+    /// A loss may have hidden that.
+    doubtful: bool,
+    /// The size in which so many messages of several chunks agree.
+    agreed: u32,
+    times: u8,
+}
+
+/// The sizes of the chunks of a message.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct ChunkSizes {
+    /// Of all but the last one; 0 as long as there is none but that.
+    each: u32,
+    /// They are not alike.
+    differ: bool,
+    /// Of the last one.
+    last: u32,
+}
+
+impl ChunkSizes {
+    /// A chunk begins.
+    fn begin(&mut self) {
+        let before = std::mem::take(&mut self.last);
+        if before > 0 {
+            self.differ |= self.each > 0 && self.each != before;
+            self.each = before;
+        }
+    }
+}
+
+impl SizeKnowledge {
+    /// A message with these chunks has all of its octets: whether they are its own. A wrong size takes the header of a chunk for some
+    /// of them.
+    fn proves(&mut self, sizes: ChunkSizes) -> bool {
+        let fits = !sizes.differ && (sizes.each == 0 || sizes.last <= sizes.each);
+        if self.said || !self.doubtful {
+            return true;
+        }
+        let known = self.times >= AGREEING;
+        if fits && sizes.each > 0 {
+            self.times = match sizes.each == self.agreed {
+                true => self.times.saturating_add(1),
+                false => 1,
+            };
+            self.agreed = sizes.each;
+        }
+        match (known, sizes.each) {
+            (_, 0) if sizes.last <= CHUNK => true,
+            (true, 0) => sizes.last <= self.agreed,
+            (true, each) => fits && each == self.agreed,
+            (false, _) => false,
+        }
+    }
+}
 
 /// A message that is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,6 +104,9 @@ struct ChunkedMessage {
     doubtful: bool,
     /// It takes a message back when it is whole.
     aborts: bool,
+    /// It says the size of chunks when it is whole.
+    says_size: bool,
+    chunks: ChunkSizes,
 }
 
 /// One direction.
@@ -52,6 +121,7 @@ struct MessageSide {
     within: Option<u32>,
     /// Chunks may be missing, and nothing was done about that yet.
     lost: bool,
+    size: SizeKnowledge,
 }
 
 /// The messages of one connection.
@@ -91,9 +161,9 @@ impl ChunkedMessage {
 
     fn add(&mut self, stream: u32, d: Direction, octets: &[u8], to: ToStreams<'_>) {
         self.clear_doubt(stream, d, to);
-        self.at = self
-            .at
-            .saturating_add(u32::try_from(octets.len()).unwrap_or(u32::MAX));
+        let len = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        self.at = self.at.saturating_add(len);
+        self.chunks.last = self.chunks.last.saturating_add(len);
         let room = BEGINNING.saturating_sub(self.head.len() - self.header.min(self.head.len()));
         let (now, behind) = match self.told {
             true => (&[][..], octets),
@@ -142,6 +212,7 @@ impl MessageSide {
     /// Does what chunks that may be missing have done.
     fn settle(&mut self) {
         if std::mem::take(&mut self.lost) {
+            self.size.doubtful = true;
             self.header.clear();
             self.within = None;
             for open in self.open.values_mut() {
@@ -163,6 +234,7 @@ impl MessageSide {
         if begins {
             let open = ChunkedMessage {
                 aborts: stream.kind == ABORT && stream.len == 4,
+                says_size: stream.kind == SET_CHUNK_SIZE && stream.len == 4,
                 ..ChunkedMessage::new(stream.len, &header_of(id, stream))
             };
             to(id, d, Carried::Opens);
@@ -170,6 +242,9 @@ impl MessageSide {
             if let Some(old) = self.open.insert(id, open) {
                 old.end(id, d, to);
             }
+        }
+        if let Some(open) = self.open.get_mut(&id) {
+            open.chunks.begin();
         }
         self.end_if_whole(d, to);
         gone
@@ -186,7 +261,9 @@ impl MessageSide {
         let number = number.iter().fold(0, |n, o| n << 8 | u32::from(*o));
         self.within = None;
         self.streams.forget(id);
-        if let Some(open) = self.open.remove(&id) {
+        if let Some(mut open) = self.open.remove(&id) {
+            open.damaged |= !self.size.proves(open.chunks);
+            self.size.said |= open.says_size && !open.damaged;
             open.end(id, d, to);
         }
         if aborts {
