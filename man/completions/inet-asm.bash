@@ -27,6 +27,7 @@ _inet_asm_value() {
         --sort-delay) COMPREPLY=(); return 0 ;;
         --sort-queue) COMPREPLY=(); return 0 ;;
         --keylog) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        --tls) COMPREPLY=($(compgen -W 'opened records' -- "$2")); return 0 ;;
         -w|--write) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --dropped) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --bypass) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
@@ -150,7 +151,7 @@ _inet_asm() {
         return
     fi
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --index -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
+        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog --tls -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --index -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
         if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
             compopt -o nospace 2>/dev/null
         fi

@@ -2,6 +2,8 @@ complete -c inet-asm -s r -l read -d 'The same as INPUT' -r -F
 complete -c inet-asm -l sort-delay -d 'Sort packets by timestamp, holding each until one this much later arrives [default: off]' -r
 complete -c inet-asm -l sort-queue -d 'Sort packets by timestamp, holding at most N of them [default: off; 100,000 with --sort-delay]' -r
 complete -c inet-asm -l keylog -d 'Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated' -r -F
+complete -c inet-asm -l tls -d 'How records of TLS come out [default: opened]' -r -f -a "opened\t'What they hold, where their keys are known'
+records\t'As they are, whatever keys there are'"
 complete -c inet-asm -s w -l write -d 'Write messages as packets to a capture file [default: stdout]' -r
 complete -c inet-asm -l dropped -d 'Write each packet that could not be used, as it was, with the reason as a comment' -r
 complete -c inet-asm -l bypass -d 'Write every input packet as it was, the dropped ones included' -r

@@ -3,9 +3,9 @@
 use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
-    Times, Unframed, checksums, command_words, count, count_or_off, decode_as, framer, gap_size,
-    kind, look_behind, media_type, number, output, pattern, period, reorder_window, size, stats,
-    sum_kind, time, time_or_off, transports, tunnels, when,
+    Times, TlsForm, Unframed, checksums, command_words, count, count_or_off, decode_as, framer,
+    gap_size, kind, look_behind, media_type, number, output, pattern, period, reorder_window, size,
+    stats, sum_kind, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -134,6 +134,10 @@ pub(super) struct Args {
     /// capture holds itself (editcap --inject-secrets) need no option: they are used from where they stand on, but for --keep-secrets.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", hide_short_help = true)]
     pub(super) keylog: Vec<PathBuf>,
+
+    /// How records of TLS come out [default: opened]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = TlsForm::Opened, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    pub(super) tls: TlsForm,
 
     /// Write messages as packets to a capture file [default: stdout]
     ///

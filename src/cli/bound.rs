@@ -61,6 +61,7 @@ const FREE: &[&str] = &[
     "live",
     "keep_secrets",
     "keylog",
+    "tls",
     "no_output",
     "packet_buffered",
     "on_file",

@@ -8,7 +8,7 @@ use super::likeness::{did_you_mean, nearest};
 use super::lines;
 use super::report::CHANNELS;
 use super::usage::FRAMED;
-use super::values::{Color, ShownProgress, Stats, Times, Unframed};
+use super::values::{Color, ShownProgress, Stats, Times, TlsForm, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
@@ -86,8 +86,10 @@ pub struct Config {
     pub live: bool,
     /// `--keep-secrets`.
     pub keep_secrets: bool,
-    /// `--keylog`.
+    /// `--keylog`, unless records of TLS come out as they are.
     pub keylogs: Vec<PathBuf>,
+    /// Key logs in the captures are used.
+    pub own_keys: bool,
     /// The command line names an input, be it `-`.
     pub named_input: bool,
     /// `--sort-delay`; zero: packets are not sorted.
@@ -802,7 +804,11 @@ fn config(
         sort_files: args.sort_files,
         live: args.live,
         keep_secrets: args.keep_secrets,
-        keylogs: args.keylog,
+        keylogs: match args.tls {
+            TlsForm::Opened => args.keylog,
+            TlsForm::Records => Vec::new(),
+        },
+        own_keys: args.tls == TlsForm::Opened && !args.keep_secrets,
         named_input,
         sort_delay: args.sort_delay,
         sort_queue: args.sort_queue,

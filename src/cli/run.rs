@@ -766,7 +766,7 @@ impl<'a> Run<'a> {
                 self.assembler.sink().block(block);
             }
             // Who wants them in the output wants them to open it.
-            if totals.key_logs.len() > self.key_logs && !self.config.keep_secrets {
+            if totals.key_logs.len() > self.key_logs && self.config.own_keys {
                 for text in &totals.key_logs[self.key_logs..] {
                     self.assembler.keys().add(text);
                 }

@@ -408,6 +408,15 @@ pub(super) enum Unframed {
     Drop,
 }
 
+/// `--tls`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum TlsForm {
+    /// What they hold, where their keys are known
+    Opened,
+    /// As they are, whatever keys there are
+    Records,
+}
+
 /// `--timestamps`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum Times {

@@ -144,7 +144,7 @@ fn what_files_keep_of_each_connection_is_bounded() {
         let to = dir.path().join(option);
         let to = to.to_str().expect("UTF-8");
         let args = ["-n", option, to];
-        stays_within("responses_begun", 9000, &[16], 22 << 10, &args);
+        stays_within("responses_begun", 9000, &[16], 25 << 10, &args);
     }
 }
 

@@ -563,7 +563,8 @@ fn a_prefix_stands_before_what_the_user_has_decided() {
     for rule in [&["-d", "tcp.port==8099,http"][..], &[]] {
         let lines = run([rule, &["-p"]].concat(), &capture.file).printed();
         assert!(
-            lines.contains(" proxy 40 ") && lines.contains(" http 34 GET /a"),
+            lines.contains(" proxy 40 ")
+                && lines.contains(" http 34 [192.0.2.1:5555→192.0.2.2:80] GET /a"),
             "{lines}"
         );
     }
