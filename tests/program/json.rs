@@ -693,9 +693,11 @@ fn the_man_page_lists_every_field() {
         "protocols/proxy.pcap",
         "protocols/xmpp.pcap",
         "protocols/rtmpt.pcap",
+        "tls/tls13-chacha.pcap",
     ] {
         let capture = read(&testdata(name));
-        let args = ["-j", "--hash", "--json-body", "text"];
+        let keys = testdata("tls/tls13-chacha.keys").display().to_string();
+        let args = ["-j", "--hash", "--json-body", "text", "--keylog", &keys];
         for line in run(args, &capture).text().lines() {
             let object: Value = serde_json::from_str(line).expect("an object a line");
             let object = object.as_object().expect("an object");

@@ -58,6 +58,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "number of that packet in the input, from 1",
     ),
     (
+        "message exchange",
+        "decrypted",
+        "true where it stood in records of TLS that were decrypted (--keylog); offset and gaps count in what these held",
+    ),
+    (
         "message exchange connection",
         "first_time",
         "when its first byte was captured; of a connection without payload, and of UDP, its first packet",
@@ -71,11 +76,6 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "message exchange connection",
         "protocol",
         "protocol, by Wireshark's name; data where none is known; of a connection, that of its first message whose protocol is known, null where it carried none",
-    ),
-    (
-        "message exchange",
-        "decrypted",
-        "true where it stood in records of TLS that were decrypted (--keylog); offset and gaps count in what these held",
     ),
     (
         "message exchange",
