@@ -354,12 +354,9 @@ fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
     let counters = &mut totals.counters;
     let body = if kind == CaptureBlock::SECRETS {
         counters.secrets += 1;
-        let text = body
-            .u32(4)
-            .and_then(|len| body.octets.get(8..)?.get(..len as usize));
         let kept: usize = totals.key_logs.iter().map(Vec::len).sum();
-        if let Some(text) = text.filter(|text| kept + text.len() <= KEPT_BLOCKS)
-            && body.u32(0) == Some(TLS_KEY_LOG)
+        if let Some((TLS_KEY_LOG, text)) = secrets_of(body)
+            && kept + text.len() <= KEPT_BLOCKS
         {
             totals.key_logs.push(text.to_vec());
         }
@@ -381,10 +378,16 @@ fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
 /// Secrets of this type are a key log of TLS (pcapng draft, 4.7).
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 
+/// Type of the secrets, and themselves.
+fn secrets_of(body: BlockBody<'_>) -> Option<(u32, &[u8])> {
+    let (kind, len) = (body.u32(0)?, body.u32(4)?);
+    Some((kind, body.octets.get(8..)?.get(..len as usize)?))
+}
+
 /// Type of the secrets, their length, and themselves, padded.
 fn secrets(body: BlockBody<'_>) -> Option<Vec<u8>> {
-    let (kind, len) = (body.u32(0)?, body.u32(4)?);
-    let data = body.octets.get(8..)?.get(..len as usize)?;
+    let (kind, data) = secrets_of(body)?;
+    let len = u32::try_from(data.len()).ok()?;
     let mut out = [kind.to_le_bytes(), len.to_le_bytes()].concat();
     out.extend(data);
     out.resize(out.len().next_multiple_of(4), 0);

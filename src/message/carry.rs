@@ -68,7 +68,7 @@ pub(super) struct Brought {
     pub(super) acknowledged: Option<Timestamp>,
 }
 
-/// Where the streams are carried.
+/// The connection that carries streams, or holds one in its records, where something happens.
 pub(super) struct Around<'a> {
     pub(super) cx: &'a mut Context,
     pub(super) flow: &'a Flow,

@@ -8,6 +8,7 @@
 //! A record that may be opened is gathered, and becomes a message only where it is not opened. The conversation inside, `C`, has a flow
 //! that says so, and a state of the sink's own.
 
+use super::carry::Around;
 use super::events::{MessageStart, Piece};
 use super::held_part::ChunkOrigin;
 use super::protocols::plain_port;
@@ -89,28 +90,6 @@ pub(super) struct Decrypted<C> {
     charged: usize,
 }
 
-/// The connection that holds it, where something happens.
-pub(super) struct Outside<'a> {
-    pub(super) cx: &'a mut Context,
-    pub(super) flow: &'a Flow,
-    pub(super) sides: &'a [Side; 2],
-    pub(super) direction: Direction,
-    pub(super) opened: Instant,
-}
-
-impl<'a> Outside<'a> {
-    /// Of what a connection is asked about.
-    pub(super) fn of<S>(at: &'a mut StreamContext<'_, S>) -> Self {
-        Self {
-            cx: at.cx,
-            flow: at.flow,
-            sides: at.sides,
-            direction: at.direction,
-            opened: at.opened,
-        }
-    }
-}
-
 impl Gathered {
     /// The message that it is where it is not opened.
     pub(super) fn start(&self) -> MessageStart<'_> {
@@ -152,7 +131,7 @@ impl<C: Default> Decrypted<C> {
     /// A message of TLS begins: what becomes of it.
     pub(super) fn begin(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         keys: &KeyLog,
         start: &MessageStart<'_>,
         source: ChunkOrigin,
@@ -183,7 +162,7 @@ impl<C: Default> Decrypted<C> {
     /// Octets of the message that is gathered.
     pub(super) fn gather(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         piece: &Piece<'_>,
         (frame, time, interface): (u64, Timestamp, u32),
         seal: Seal,
@@ -239,7 +218,7 @@ impl<C: Default> Decrypted<C> {
     /// Opens a record, which is whole; None, and counted, where it does not open.
     pub(super) fn open(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         keys: &KeyLog,
         gathered: &mut Gathered,
     ) -> Option<Opened> {
@@ -265,7 +244,7 @@ impl<C: Default> Decrypted<C> {
     /// What a record held goes to the stream inside.
     pub(super) fn deliver<S: StreamSink<State = C>>(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         sink: &mut S,
         opened: &Opened,
         record: &Gathered,
@@ -322,7 +301,7 @@ impl<C: Default> Decrypted<C> {
     /// A direction ends.
     pub(super) fn end<S: StreamSink<State = C>>(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         sink: &mut S,
         close: Close,
     ) {
@@ -336,7 +315,7 @@ impl<C: Default> Decrypted<C> {
     /// The connection has ended, and with it what it held.
     pub(super) fn closed<S: StreamSink<State = C>>(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         sink: &mut S,
         close: Close,
     ) {
@@ -347,7 +326,7 @@ impl<C: Default> Decrypted<C> {
     }
 
     /// The stream inside is woken, if its time has come.
-    pub(super) fn woken<S: StreamSink<State = C>>(&mut self, at: &mut Outside<'_>, sink: &mut S) {
+    pub(super) fn woken<S: StreamSink<State = C>>(&mut self, at: &mut Around<'_>, sink: &mut S) {
         if let Some(inside) = &mut self.inside
             && inside.wake.is_some_and(|due| at.cx.now >= due)
         {
@@ -357,7 +336,7 @@ impl<C: Default> Decrypted<C> {
 }
 
 impl<C: Default> Inside<C> {
-    fn new(at: &Outside<'_>, client: Option<Direction>) -> Self {
+    fn new(at: &Around<'_>, client: Option<Direction>) -> Self {
         let ports = at.flow.ports(Direction::Forward);
         let plain = match client {
             Some(Direction::Forward) => (ports.0, plain_port(ports.1)),
@@ -383,7 +362,7 @@ impl<C: Default> Inside<C> {
     }
 
     /// The same place in the stream inside.
-    fn within<'a>(&'a mut self, at: &'a mut Outside<'_>) -> StreamContext<'a, C> {
+    fn within<'a>(&'a mut self, at: &'a mut Around<'_>) -> StreamContext<'a, C> {
         StreamContext {
             cx: at.cx,
             flow: &self.flow,
@@ -397,7 +376,7 @@ impl<C: Default> Inside<C> {
 
     fn data<S: StreamSink<State = C>>(
         &mut self,
-        at: &mut Outside<'_>,
+        at: &mut Around<'_>,
         sink: &mut S,
         chunk: Chunk<'_>,
     ) {
@@ -416,7 +395,7 @@ impl<C: Default> Inside<C> {
     }
 
     /// What is missing before the next octets.
-    fn gap<S: StreamSink<State = C>>(&mut self, at: &mut Outside<'_>, sink: &mut S) {
+    fn gap<S: StreamSink<State = C>>(&mut self, at: &mut Around<'_>, sink: &mut S) {
         let d = at.direction.index();
         let Some(lost) = self.lost[d].take() else {
             return;

@@ -6,7 +6,7 @@
 use super::bundled::Bundle;
 use super::carry::{self, Brought, CarriedStreams, ToCarrier};
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
-use super::decrypted::{Decrypted, Openers, Outside, Seal};
+use super::decrypted::{Decrypted, Openers, Seal};
 use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
@@ -1531,7 +1531,7 @@ impl<M: MessageSink> Extractor<M> {
             return Seal::No;
         }
         let mut kept = at.state.decrypted.take().unwrap_or_default();
-        let seal = kept.begin(&mut Outside::of(at), keys, start, source, hand_over);
+        let seal = kept.begin(&mut carry::Around::of(at), keys, start, source, hand_over);
         at.state.decrypted = Some(kept);
         seal
     }
@@ -1582,7 +1582,7 @@ impl<M: MessageSink> Extractor<M> {
         if open.whole && !cut {
             match open.seal {
                 Seal::Opened => {
-                    let mut outside = Outside::of(at);
+                    let mut outside = carry::Around::of(at);
                     opened = kept.open(&mut outside, &self.openers.keys, &mut gathered);
                 }
                 Seal::Heard => kept.hear(d, &gathered, end),
@@ -1591,7 +1591,7 @@ impl<M: MessageSink> Extractor<M> {
         }
         if let Some(opened) = &opened {
             let now = come(at, gathered.last.packet());
-            kept.deliver(&mut Outside::of(at), self, opened, &gathered);
+            kept.deliver(&mut carry::Around::of(at), self, opened, &gathered);
             come(at, now);
             gathered.octets.clear();
         }
@@ -1618,12 +1618,12 @@ impl<M: MessageSink> Extractor<M> {
     fn inside(
         &mut self,
         at: &mut ConversationContext<'_, M>,
-        happens: impl FnOnce(&mut Self, &mut Decrypted<Conversation<M::State>>, &mut Outside<'_>),
+        happens: impl FnOnce(&mut Self, &mut Decrypted<Conversation<M::State>>, &mut carry::Around<'_>),
     ) {
         let Some(mut kept) = at.state.decrypted.take() else {
             return;
         };
-        happens(self, &mut kept, &mut Outside::of(at));
+        happens(self, &mut kept, &mut carry::Around::of(at));
         at.state.decrypted = Some(kept);
         self.tell_inside(at);
     }
@@ -1708,7 +1708,7 @@ impl<M: MessageSink> Extractor<M> {
             && open.seal != Seal::No
         {
             if let Some(mut kept) = at.state.decrypted.take() {
-                kept.gather(&mut Outside::of(at), piece, source, open.seal);
+                kept.gather(&mut carry::Around::of(at), piece, source, open.seal);
                 at.state.decrypted = Some(kept);
             }
             if open.seal == Seal::Opened {

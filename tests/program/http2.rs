@@ -9,8 +9,6 @@ use inet_asm::Assembler;
 use inet_asm::base::flow::Direction;
 use inet_asm::base::limits::Limits;
 use inet_asm::base::message::Kind;
-use inet_asm::base::packet::{LinkType, Packet};
-use inet_asm::base::time::Timestamp;
 use inet_asm::message::WholeMessages;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -259,13 +257,7 @@ fn found(capture: &[u8], limits: Limits) -> (Vec<Got>, inet_asm::base::counters:
     });
     let mut engine = Assembler::new(limits, sink);
     for (i, record) in records.iter().enumerate() {
-        let time = Timestamp::from_nanos(record.time);
-        engine.packet(&Packet::new(
-            i as u64 + 1,
-            time,
-            LinkType::ETHERNET,
-            record.data,
-        ));
+        engine.packet(&record.packet(i));
     }
     engine.flush();
     let counters = engine.counters().clone();
@@ -685,13 +677,7 @@ fn most_memory(capture: &[u8]) -> (usize, inet_asm::base::counters::Counters) {
     let mut engine = Assembler::new(Limits::default(), sink);
     let mut most = 0;
     for (i, record) in records.iter().enumerate() {
-        let time = Timestamp::from_nanos(record.time);
-        engine.packet(&Packet::new(
-            i as u64 + 1,
-            time,
-            LinkType::ETHERNET,
-            record.data,
-        ));
+        engine.packet(&record.packet(i));
         most = most.max(engine.budget().used());
     }
     engine.flush();

@@ -7,8 +7,6 @@ use crate::common::{self, fields, run};
 use inet_asm::Assembler;
 use inet_asm::base::counters::Counters;
 use inet_asm::base::limits::Limits;
-use inet_asm::base::packet::{LinkType, Packet};
-use inet_asm::base::time::Timestamp;
 use inet_asm::message::WholeMessages;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -41,13 +39,7 @@ fn found(capture: &[u8], lost: impl Fn(usize) -> bool) -> (Vec<Got>, Counters) {
     });
     let mut engine = Assembler::new(Limits::default(), sink);
     for (i, record) in records.iter().enumerate().filter(|(i, _)| !lost(*i)) {
-        let time = Timestamp::from_nanos(record.time);
-        engine.packet(&Packet::new(
-            i as u64 + 1,
-            time,
-            LinkType::ETHERNET,
-            record.data,
-        ));
+        engine.packet(&record.packet(i));
     }
     engine.flush();
     assert_eq!(engine.budget().used(), 0, "all is given back");

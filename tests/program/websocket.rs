@@ -9,8 +9,6 @@ use inet_asm::Assembler;
 use inet_asm::base::counters::Counters;
 use inet_asm::base::flow::Direction;
 use inet_asm::base::limits::Limits;
-use inet_asm::base::packet::{LinkType, Packet};
-use inet_asm::base::time::Timestamp;
 use inet_asm::message::WholeMessages;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -230,9 +228,7 @@ fn found_by_two(capture: &[u8], limits: Limits, cut: usize) -> (Vec<Got>, Counte
             let state = postcard::to_stdvec(engine.state()).unwrap();
             engine = Assembler::resume(postcard::from_bytes(&state).unwrap(), sink());
         }
-        let time = Timestamp::from_nanos(record.time);
-        let n = i as u64 + 1;
-        engine.packet(&Packet::new(n, time, LinkType::ETHERNET, record.data));
+        engine.packet(&record.packet(i));
     }
     engine.flush();
     assert_eq!(engine.budget().used(), 0, "all is given back");

@@ -266,6 +266,11 @@ impl Session {
         self.client
     }
 
+    /// A direction is known to be that of the client, or of the server.
+    fn sends(&self, d: usize, client: bool) -> bool {
+        self.client.is_some_and(|of| (of.index() == d) == client)
+    }
+
     fn is_tls13(&self) -> bool {
         self.server.is_some_and(|hello| hello.version == TLS13)
     }
@@ -517,9 +522,7 @@ impl Session {
         let lossy = lost != Some(0);
         match half.epoch {
             // A change of the cipher says nothing where the version is not known.
-            Epoch::Clear | Epoch::Sealed
-                if self.client.is_some_and(|client| client.index() == d) =>
-            {
+            Epoch::Clear | Epoch::Sealed if self.sends(d, true) => {
                 vec![Epoch::Early, Epoch::Handshake, Epoch::Application(0)]
             }
             Epoch::Clear | Epoch::Sealed => vec![Epoch::Handshake, Epoch::Application(0)],
@@ -540,7 +543,7 @@ impl Session {
         if let Some(suite) = known {
             return vec![suite];
         }
-        let server = self.client.is_some_and(|client| client.index() != d);
+        let server = self.sends(d, false);
         let secret = match epoch {
             Epoch::Early => secrets.early.as_ref(),
             Epoch::Handshake => secrets.handshake[usize::from(server)].as_ref(),
@@ -562,7 +565,7 @@ impl Session {
             Some(keys) if keys.epoch == epoch => return Ok(Some(keys)),
             kept => kept,
         };
-        let server = usize::from(self.client.is_some_and(|client| client.index() != d));
+        let server = usize::from(self.sends(d, false));
         let suite = suite(number).ok_or(NotOpened::Suite)?;
         let made = match epoch {
             Epoch::Clear => None,

@@ -2,6 +2,8 @@
 #![allow(unreachable_pub)]
 
 use inet_asm::base::counters::Counters;
+use inet_asm::base::packet::{LinkType, Packet};
+use inet_asm::base::time::Timestamp;
 use sha2::Digest;
 use std::ffi::OsStr;
 use std::fs;
@@ -525,6 +527,14 @@ pub struct Record<'a> {
     pub data: &'a [u8],
     /// Where the record ends in the file.
     pub end: usize,
+}
+
+impl Record<'_> {
+    /// The packet that it holds, of Ethernet, as the one with this place in the capture, from 0.
+    pub fn packet(&self, place: usize) -> Packet<'_> {
+        let time = Timestamp::from_nanos(self.time);
+        Packet::new(place as u64 + 1, time, LinkType::ETHERNET, self.data)
+    }
 }
 
 /// The link type and the records of a little-endian pcap file, which is what all programs here write.
