@@ -1,5 +1,6 @@
 //! gzip and zstd captures, known by their magic numbers and read as they come.
 
+use super::ahead::Ahead;
 use super::magic::{GZIP, ZSTD, ZSTD_SKIPPABLE, may_begin};
 use super::stop::is_woken;
 use crate::base::zstd::Zstd;
@@ -53,16 +54,61 @@ fn magic(octets: &[u8]) -> Magic {
 /// because the decoder needs it.
 pub(super) struct Decompress<R: Read> {
     state: InputState<R>,
+    /// Starts the thread that decompresses, where there is to be one.
+    start_ahead: Option<StartAhead<R>>,
 }
+
+type StartAhead<R> = fn(Decoder<R>) -> Result<Ahead<Decoder<R>>, Decoder<R>>;
 
 enum InputState<R: Read> {
     /// These octets have been read and do not say yet what it is.
     Start(Vec<u8>, InputRest<R>),
     Plain(InputRest<R>),
-    Gzip(Box<Gzip<InputRest<R>>>),
-    Zstd(Box<Zstd<BufReader<InputRest<R>>>>),
+    Compressed(Decoder<R>),
+    /// The same, by a thread of its own, and the name of the format.
+    Ahead(Box<Ahead<Decoder<R>>>, &'static str),
     /// Between two states.
     Moved,
+}
+
+/// What decompresses.
+enum Decoder<R: Read> {
+    Gzip(Box<Gzip<InputRest<R>>>),
+    Zstd(Box<Zstd<BufReader<InputRest<R>>>>),
+}
+
+impl<R: Read> Decoder<R> {
+    const fn format(&self) -> &'static str {
+        match self {
+            Self::Gzip(_) => "gzip",
+            Self::Zstd(_) => "zstd",
+        }
+    }
+
+    /// It has ended, and something is behind it.
+    fn is_followed(&mut self) -> io::Result<bool> {
+        Ok(match self {
+            Self::Gzip(gzip) => !gzip.input.buffer().is_empty(),
+            Self::Zstd(zstd) => !zstd.input().fill_buf()?.is_empty(),
+        })
+    }
+
+    /// What is behind it.
+    fn into_rest(self) -> InputRest<R> {
+        match self {
+            Self::Gzip(gzip) => unbuffered(gzip.input),
+            Self::Zstd(zstd) => unbuffered(zstd.into_input()),
+        }
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(gzip) => gzip.read(buf),
+            Self::Zstd(zstd) => zstd.read(buf),
+        }
+    }
 }
 
 /// What has been read already and was given back, then the input itself.
@@ -90,7 +136,17 @@ impl<R: Read> Decompress<R> {
         };
         Self {
             state: InputState::Start(Vec::new(), Cursor::new(Vec::new()).chain(input)),
+            start_ahead: None,
         }
+    }
+
+    /// Compressed data are decompressed by a thread of its own. Only for an input that never waits: what wakes a reader does not reach
+    /// it there.
+    pub(super) fn ahead(&mut self)
+    where
+        R: Send + 'static,
+    {
+        self.start_ahead = Some(Ahead::start);
     }
 
     /// What it gives are the octets of the input.
@@ -100,7 +156,7 @@ impl<R: Read> Decompress<R> {
 
     /// Takes back the last octets of a plain input, which may begin a compressed file; false where it is none.
     pub(super) fn begin_again(&mut self, octets: Vec<u8>) -> bool {
-        match std::mem::replace(&mut self.state, InputState::Moved) {
+        match self.take_state() {
             InputState::Plain(rest) => {
                 self.state = InputState::Start(Vec::new(), with_front(octets, rest));
                 true
@@ -115,27 +171,36 @@ impl<R: Read> Decompress<R> {
     /// A compressed file has ended: where another kind of file follows it, that one begins.
     fn next_file(&mut self) -> io::Result<bool> {
         let more = match &mut self.state {
-            InputState::Gzip(gzip) => !gzip.input.buffer().is_empty(),
-            InputState::Zstd(zstd) => !zstd.input().fill_buf()?.is_empty(),
+            InputState::Compressed(decoder) => decoder.is_followed()?,
             _ => false,
         };
-        if !more {
-            return Ok(false);
+        if more && let InputState::Compressed(decoder) = self.take_state() {
+            self.state = InputState::Start(Vec::new(), decoder.into_rest());
         }
-        let rest = match std::mem::replace(&mut self.state, InputState::Moved) {
-            InputState::Gzip(gzip) => unbuffered(gzip.input),
-            InputState::Zstd(zstd) => unbuffered(zstd.into_input()),
-            _ => return Ok(false),
+        Ok(more)
+    }
+
+    /// The thread that decompresses has ended.
+    fn join(&mut self) -> io::Result<()> {
+        let InputState::Ahead(ahead, _) = self.take_state() else {
+            return Ok(());
         };
-        self.state = InputState::Start(Vec::new(), rest);
-        Ok(true)
+        let (result, decoder) = ahead.ended();
+        if let Some(decoder) = decoder {
+            self.state = InputState::Compressed(decoder);
+        }
+        result
+    }
+
+    const fn take_state(&mut self) -> InputState<R> {
+        std::mem::replace(&mut self.state, InputState::Moved)
     }
 
     /// What the input is compressed with.
     pub(super) const fn format(&self) -> Option<&'static str> {
-        match self.state {
-            InputState::Gzip(_) => Some("gzip"),
-            InputState::Zstd(_) => Some("zstd"),
+        match &self.state {
+            InputState::Compressed(decoder) => Some(decoder.format()),
+            InputState::Ahead(_, format) => Some(format),
             _ => None,
         }
     }
@@ -147,18 +212,16 @@ impl<R: Read> Read for Decompress<R> {
         loop {
             match &mut self.state {
                 InputState::Plain(input) => return input.read(buf),
-                InputState::Gzip(input) => {
+                InputState::Compressed(input) => {
                     let n = input.read(buf)?;
                     if n > 0 || buf.is_empty() || !self.next_file()? {
                         return Ok(n);
                     }
                 }
-                InputState::Zstd(input) => {
-                    let n = input.read(buf)?;
-                    if n > 0 || buf.is_empty() || !self.next_file()? {
-                        return Ok(n);
-                    }
-                }
+                InputState::Ahead(ahead, _) => match ahead.read(buf) {
+                    Some(n) => return Ok(n),
+                    None => self.join()?,
+                },
                 InputState::Start(held, input) => {
                     // What was read to find the magic is handed out first; nothing is lost and
                     // nothing is asked for twice.
@@ -175,9 +238,7 @@ impl<R: Read> Read for Decompress<R> {
                         *held = octets.to_vec();
                         continue;
                     }
-                    let InputState::Start(_, input) =
-                        std::mem::replace(&mut self.state, InputState::Moved)
-                    else {
+                    let InputState::Start(_, input) = self.take_state() else {
                         return Ok(0);
                     };
                     if matches!(magic, Magic::Plain | Magic::Begun) {
@@ -188,12 +249,21 @@ impl<R: Read> Read for Decompress<R> {
                     let mut input = with_front(held, input);
                     input.get_mut().1.always = matches!(magic, Magic::Zstd);
                     let input = BufReader::with_capacity(READ, input);
-                    self.state = match magic {
-                        Magic::Gzip => InputState::Gzip(Box::new(Gzip::new(input))),
+                    let decoder = match magic {
+                        Magic::Gzip => Decoder::Gzip(Box::new(Gzip::new(input))),
                         _ => {
                             let zstd = Zstd::new(input, WINDOW).until(may_begin);
-                            InputState::Zstd(Box::new(zstd))
+                            Decoder::Zstd(Box::new(zstd))
                         }
+                    };
+                    let format = decoder.format();
+                    let started = match self.start_ahead {
+                        Some(start) => start(decoder),
+                        None => Err(decoder),
+                    };
+                    self.state = match started {
+                        Ok(ahead) => InputState::Ahead(Box::new(ahead), format),
+                        Err(decoder) => InputState::Compressed(decoder),
                     };
                 }
                 InputState::Moved => return Ok(0),
@@ -252,12 +322,14 @@ impl<R: Read> Read for Gzip<R> {
                 // Tapes and blocks are filled up with zeros.
                 let octets = self.input.buffer();
                 let zeros = octets.iter().take_while(|o| **o == 0).count();
-                self.between = zeros == octets.len();
+                let more = zeros < octets.len();
                 self.input.consume(zeros);
                 let next = self.input.buffer().first();
+                // Still between them: whoever reads again is at the end again.
                 if next.is_some_and(|o| *o != GZIP[0] && may_begin(*o)) {
                     return Ok(0);
                 }
+                self.between = !more;
             }
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let result = self
@@ -348,8 +420,23 @@ mod tests {
         c
     }
 
-    fn read(input: impl Read) -> (TestPackets, Result<Vec<Warning>, Error>) {
-        let mut reader = Reader::new("x", input);
+    type Found = (TestPackets, Result<Vec<Warning>, Error>);
+
+    fn read(input: impl Read) -> Found {
+        packets(Reader::new("x", input))
+    }
+
+    /// In one thread and in two, which must be the same.
+    fn read_twice(octets: &[u8]) -> Found {
+        let mut ahead = Reader::new("x", Cursor::new(octets.to_vec()));
+        ahead.decompress_ahead();
+        let (one, two) = (read(octets), packets(ahead));
+        assert!(one.0 == two.0);
+        assert_eq!(format!("{:?}", one.1), format!("{:?}", two.1));
+        two
+    }
+
+    fn packets(mut reader: Reader<impl Read>) -> Found {
         let mut packets = Vec::new();
         loop {
             let more = loop {
@@ -373,7 +460,7 @@ mod tests {
         for (name, pack) in FORMATS {
             for (sample, c) in samples().iter().chain([&("large", large.clone())]) {
                 let packed = pack(&c.octets);
-                for (packets, result) in [read(&packed[..]), read(ByteByByte(&packed))] {
+                for (packets, result) in [read_twice(&packed[..]), read(ByteByByte(&packed))] {
                     assert!(packets == c.packets, "{name} {sample}");
                     assert_eq!(result.unwrap(), []);
                 }
@@ -390,7 +477,7 @@ mod tests {
             if name == "gzip" {
                 packed.extend([0; 1000]);
             }
-            for (packets, result) in [read(&packed[..]), read(ByteByByte(&packed))] {
+            for (packets, result) in [read_twice(&packed[..]), read(ByteByByte(&packed))] {
                 assert!(packets == large.packets && result.unwrap().is_empty());
             }
         }
@@ -427,7 +514,7 @@ mod tests {
             let small = &samples()[0].1;
             let packed = pack(&small.octets);
             for len in 0..packed.len() {
-                let (packets, result) = read(&packed[..len]);
+                let (packets, result) = read_twice(&packed[..len]);
                 assert!(small.packets.starts_with(&packets), "{name} {len}");
                 match result {
                     Ok(warnings) => assert_eq!(warnings.len(), 1, "{name} {len}"),
@@ -440,7 +527,7 @@ mod tests {
             }
             // What was there before the cut is there, also what the decoder held back.
             let packed = pack(&large.octets);
-            let (packets, result) = read(&packed[..packed.len() - 10]);
+            let (packets, result) = read_twice(&packed[..packed.len() - 10]);
             assert!(large.packets.starts_with(&packets), "{name}");
             assert!(packets.len() > 800, "{name}: {}", packets.len());
             assert_eq!(result.unwrap().len(), 1);
@@ -456,7 +543,7 @@ mod tests {
             for at in (4..packed.len()).step_by(packed.len() / 20) {
                 let mut octets = packed.clone();
                 octets[at] ^= 0x10;
-                let (packets, result) = read(&octets[..]);
+                let (packets, result) = read_twice(&octets[..]);
                 damaged += usize::from(matches!(result, Err(Error::Damaged { .. })));
                 // All that comes before the damage is read, in whatever pieces it comes.
                 assert!(packets == read(ByteByByte(&octets)).0, "{name} {at}");
@@ -466,7 +553,7 @@ mod tests {
             let mut octets = packed.clone();
             let at = octets.len() - if name == "gzip" { 8 } else { 1 };
             octets[at] ^= 1;
-            let (packets, result) = read(&octets[..]);
+            let (packets, result) = read_twice(&octets[..]);
             assert!(packets == c.packets, "{name}");
             let e = result.unwrap_err();
             assert!(matches!(e, Error::Damaged { .. }), "{e}");
@@ -476,11 +563,11 @@ mod tests {
     #[test]
     fn what_is_compressed_is_said() {
         for (name, pack) in FORMATS {
-            let (_, result) = read(&pack(b"hello, world")[..]);
+            let (_, result) = read_twice(&pack(b"hello, world"));
             let e = result.unwrap_err().to_string();
             let expected = format!("x: is no pcap or pcapng capture but {name}-compressed text");
             assert!(e.starts_with(&expected), "{e}");
-            let (_, result) = read(&pack(b"")[..]);
+            let (_, result) = read_twice(&pack(b""));
             assert!(matches!(result, Err(Error::Empty { .. })), "{name}");
         }
     }

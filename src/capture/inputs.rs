@@ -12,10 +12,12 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 /// An input that has been opened.
 pub type InputSource = Box<dyn Read + Send>;
@@ -68,6 +70,16 @@ fn file_path(rest: &str) -> &str {
         .unwrap_or(path)
 }
 
+/// Compressed files of so many octets and more have a thread of their own where nothing else was asked for.
+// To start one takes some hundred microseconds, in which gzip decompresses about as many octets as are in this.
+const LARGE: u64 = 64 << 10;
+
+/// Whether a file of so many octets is decompressed beside the run.
+fn two_threads_pay(threads: Option<NonZeroUsize>, size: u64) -> bool {
+    let there = || thread::available_parallelism().is_ok_and(|n| n.get() > 1);
+    threads.map_or_else(|| size >= LARGE && there(), |threads| threads.get() > 1)
+}
+
 /// An input that is still to be read.
 struct WaitingInput {
     name: OsString,
@@ -104,6 +116,8 @@ pub struct Inputs {
     read: Arc<AtomicU64>,
     /// How many have been opened to be read.
     opened: usize,
+    /// Threads that the run may have; None: as many as pay.
+    threads: Option<NonZeroUsize>,
 }
 
 impl Inputs {
@@ -131,6 +145,7 @@ impl Inputs {
             sorted: false,
             read: Arc::default(),
             opened: 0,
+            threads: NonZeroUsize::new(1),
         }
     }
 
@@ -138,6 +153,14 @@ impl Inputs {
     #[must_use]
     pub fn stopped_by(mut self, stop: Stop) -> Self {
         self.stop = Some(stop);
+        self
+    }
+
+    /// With two threads or more, compressed files are decompressed beside the run; None: the larger ones, where the machine runs two
+    /// threads at once. Without this call: one.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -257,20 +280,26 @@ impl Inputs {
                 return Ok(false);
             };
             let file = shown(&next.name);
-            let source = match self.source(next) {
-                Ok(source) => source,
+            let (source, size) = match self.source(next) {
+                Ok(opened) => opened,
                 Err(source) => {
                     // Nothing is read after an error.
                     self.waiting.clear();
                     return Err(Error::Open { file, source });
                 }
             };
-            match &mut self.reader {
-                Some(reader) => reader.chain(file, source),
+            let reader = match &mut self.reader {
+                Some(reader) => {
+                    reader.chain(file, source);
+                    reader
+                }
                 reader => {
                     let totals = std::mem::take(&mut self.totals);
-                    *reader = Some(Reader::resume(file, source, totals));
+                    reader.insert(Reader::resume(file, source, totals))
                 }
+            };
+            if self.is_file && two_threads_pay(self.threads, size) {
+                reader.decompress_ahead();
             }
         }
     }
@@ -290,22 +319,24 @@ impl Inputs {
         !self.is_file
     }
 
-    /// Opens the next input to be read.
-    fn source(&mut self, next: WaitingInput) -> io::Result<InputSource> {
+    /// Opens the next input to be read. Also its octets, where it is a file.
+    fn source(&mut self, next: WaitingInput) -> io::Result<(InputSource, u64)> {
         let file = match next.file {
             Some(file) => file,
             None => open(path(&next.name), self.stop.is_some())?,
         };
         self.opened += 1;
-        self.is_file = file.metadata()?.is_file();
+        let found = file.metadata()?;
+        self.is_file = found.is_file();
         let read = Arc::clone(&self.read);
-        Ok(match &self.stop {
+        let source: InputSource = match &self.stop {
             Some(stop) if !self.is_file => {
                 let file = Stoppable::new(file, stop.clone());
                 Box::new(CountedRead { file, read })
             }
             _ => Box::new(CountedRead { file, read }),
-        })
+        };
+        Ok((source, found.len()))
     }
 
     /// The format of the input that is being read, and what it is compressed with.

@@ -6,6 +6,8 @@
 //! ```
 
 #[cfg(feature = "decompress")]
+mod ahead;
+#[cfg(feature = "decompress")]
 mod decompress;
 pub mod error;
 mod inputs;

@@ -18,6 +18,10 @@ impl<R: Read> Plain<R> {
 
     /// Nothing is decompressed.
     #[allow(clippy::unused_self)] // as the method in whose place it stands
+    pub(super) const fn ahead(&mut self) {}
+
+    /// Nothing is decompressed.
+    #[allow(clippy::unused_self)] // as the method in whose place it stands
     pub(super) fn begin_again(&mut self, _: Vec<u8>) -> bool {
         false
     }

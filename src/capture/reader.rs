@@ -237,6 +237,15 @@ impl<R: Read> Reader<R> {
         (self.ended, self.failed) = (false, false);
     }
 
+    /// Where this input is compressed, a thread of its own decompresses it. Only before the first [`fill`](Self::fill), and only for an
+    /// input that never waits, as a regular file: a [`Stop`](super::Stop) does not reach what waits there.
+    pub fn decompress_ahead(&mut self)
+    where
+        R: Send + 'static,
+    {
+        self.input.ahead();
+    }
+
     /// What the input is called in messages.
     pub fn name(&self) -> &str {
         &self.name

@@ -5,7 +5,7 @@ use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
     Times, TlsForm, Unframed, checksums, command_words, count, count_or_off, decode_as, framer,
     gap_size, kind, look_behind, media_type, number, output, pattern, period, reorder_window, size,
-    stats, sum_kind, time, time_or_off, transports, tunnels, when,
+    stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -25,6 +25,7 @@ use crate::sink::table::TableName;
 use clap::{ArgAction, CommandFactory, Parser, ValueHint};
 use regex::bytes::Regex;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -648,6 +649,13 @@ pub(super) struct Args {
         hide_short_help = true
     )]
     pub(super) max_active_packets: usize,
+
+    /// Most threads that work at once (default: 2 for large compressed files where two can run, else 1)
+    ///
+    /// With 2 or more a thread of its own decompresses gzip and zstd files while the run goes on; what is written is the same. Pipes, and
+    /// files that are not compressed, are read by the thread that works on them.
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Limits", hide_short_help = true)]
+    pub(super) threads: Option<NonZeroUsize>,
 
     /// Print the counters on stderr at the end
     ///

@@ -81,6 +81,7 @@ const FREE: &[&str] = &[
     "memory_limit",
     "max_connections",
     "max_active_packets",
+    "threads",
     "stats",
     "fail_if",
     "sctp_stats",

@@ -36,6 +36,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Config {
     pub quiet: bool,
     /// `--sort-files`: inputs are read in the order of their first packets.
     pub sort_files: bool,
+    /// `--threads`; None: as many as pay.
+    pub threads: Option<NonZeroUsize>,
     /// `--live`: silence is time.
     pub live: bool,
     /// `--keep-secrets`.
@@ -802,6 +805,7 @@ fn config(
         verbose: args.verbose,
         quiet: args.quiet,
         sort_files: args.sort_files,
+        threads: args.threads,
         live: args.live,
         keep_secrets: args.keep_secrets,
         keylogs: match args.tls {

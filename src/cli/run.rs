@@ -132,7 +132,9 @@ impl<'a> Run<'a> {
             stop = stop.with_ticks(TICK);
         }
         let inputs = config.inputs.iter().cloned();
-        let mut inputs = Inputs::resume(inputs, before.totals).stopped_by(stop);
+        let mut inputs = Inputs::resume(inputs, before.totals)
+            .stopped_by(stop)
+            .with_threads(config.threads);
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();

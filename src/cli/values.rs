@@ -18,6 +18,7 @@ use crate::sink::{FileFormat, Target};
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use regex::bytes::{Regex, RegexBuilder};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
@@ -118,6 +119,12 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
 pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse()
         .map_err(|_| "expected a whole number, as 64".to_owned())
+}
+
+/// A number of threads.
+pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number of 1 or more, as 2".to_owned())
 }
 
 /// A sum of `--hash`.

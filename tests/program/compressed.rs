@@ -82,6 +82,41 @@ fn each_of_several_inputs_may_be_compressed() {
     assert!(messages(&members) == expected);
 }
 
+/// Also where the data is damaged, cut short, or followed by a file of another kind.
+#[test]
+fn any_number_of_threads_gives_the_same() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let path = dir.path().join("capture");
+    let gz = compressed("http-large.pcap.gz");
+    let zst = compressed("http-large.pcap.zst");
+    let mut damaged = zst.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x10;
+    let plain = read(&testdata("http-tiny.pcap"));
+    let mixed = [&plain[..], &gz, &plain, &zst, &plain].concat();
+    for (name, octets) in [
+        ("cut", &gz[..gz.len() - 9]),
+        ("damaged", &damaged),
+        ("mixed", &mixed),
+    ] {
+        fs::write(&path, octets).expect("write");
+        let all = [None, Some("1"), Some("2"), Some("64")].map(|threads| {
+            let mut program = inet_asm::<&str>(["-s=json"]);
+            program.args(threads.map(|n| format!("--threads={n}")));
+            let done = program.arg(&path).output().expect("run");
+            (done.status.code(), done.stdout, done.stderr)
+        });
+        assert!(all[0].1.len() > 1000, "{name}");
+        assert!(all.iter().all(|found| *found == all[0]), "{name}");
+    }
+    let refused = run(["--threads=0"], b"");
+    assert!(
+        refused
+            .stderr
+            .contains("expected a whole number of 1 or more")
+    );
+}
+
 #[test]
 fn cut_and_damaged_ones_are_said() {
     let capture = read(&testdata("http-large.pcap"));
