@@ -30,7 +30,7 @@ pub use sink::{
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::flow::{Direction, Flow, FlowKey};
-use crate::base::limits::Checksums;
+use crate::base::limits::{Checksums, Limits};
 use crate::base::packet::{Channel, LinkHeader};
 use crate::base::place::OctetOffset;
 use crate::base::state::{Deserialize, Serialize};
@@ -41,9 +41,9 @@ use crate::ip::Datagram;
 use chunk::{Chunk, ChunkIter, HEADER_LEN, Header, kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use reassembly::{ChunkOrigin, Inflow, Out};
+use reassembly::{ChunkOrigin, HeldMessage, Inflow, Out};
 use stats::{LinkStats, NAMES, Values};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::mem::size_of;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -215,6 +215,18 @@ impl<T: FlowState> Association<T> {
         direction: Direction,
         f: impl FnOnce(&mut Inflow, &mut Out<'_, S>) -> R,
     ) -> R {
+        self.with_held(cx, sink, direction, None, f)
+    }
+
+    /// The same; messages go to a queue, where there is one, and not to the sink.
+    fn with_held<S: UserMessageSink<State = T>, R>(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut S,
+        direction: Direction,
+        held: Option<&mut VecDeque<HeldMessage>>,
+        f: impl FnOnce(&mut Inflow, &mut Out<'_, S>) -> R,
+    ) -> R {
         let [a, b] = &mut self.sides;
         // Taken apart first: the side that runs and what it needs of the rest are borrowed at the
         // same time.
@@ -232,8 +244,42 @@ impl<T: FlowState> Association<T> {
             direction,
             packets: self.packets,
             sacks: other.sacks,
+            held,
         };
         f(&mut side.inflow, &mut out)
+    }
+
+    /// When the wait for earlier chunks ends; None where nothing waits for them.
+    ///
+    /// Both directions end it together: of one that ends it alone the answers would come ahead of what the other still holds
+    /// that they answer.
+    fn looks_until(&self, limits: &Limits) -> Option<Instant> {
+        let since = self.sides.iter().filter_map(|s| s.inflow.looks_since());
+        Some(since.max()?.after(limits.look_behind_time))
+    }
+
+    /// Ends the wait for earlier chunks, of both directions in the order of their packets.
+    fn end_looks<S: UserMessageSink<State = T>>(&mut self, cx: &mut Context, sink: &mut S) {
+        let mut held = [VecDeque::new(), VecDeque::new()];
+        for (d, held) in [FORWARD, REVERSE].into_iter().zip(&mut held) {
+            if self.side(d).inflow.looks_since().is_some() {
+                self.with_held(cx, sink, d, Some(held), |i, out| i.end_look(out));
+            }
+        }
+        // Each direction keeps its own order, which is that of its streams.
+        loop {
+            let [a, b] = held.each_ref().map(|held| held.front());
+            let d = match (a, b) {
+                (Some(a), Some(b)) if b.frame() < a.frame() => REVERSE,
+                (Some(_), _) => FORWARD,
+                (None, Some(_)) => REVERSE,
+                (None, None) => return,
+            };
+            let next = held.get_mut(d.index()).and_then(VecDeque::pop_front);
+            if let Some(message) = next {
+                self.with(cx, sink, d, |i, out| i.hand_on_held(out, &message));
+            }
+        }
     }
 
     const fn side(&self, direction: Direction) -> &AssociationSide {

@@ -292,13 +292,12 @@ impl<T: FlowState> Sctp<T> {
         let Some(a) = self.table.get_mut(index) else {
             return;
         };
-        let limits = &cx.limits;
         // The end first: an association that is over needs no deadline and no hole given up by
         // time.
         match a.phase {
             Phase::Closing { close, at, packets } => {
                 // What is captured behind the end is still taken, for as long as the clocks of two taps may differ.
-                if cx.now.since(at) >= limits.reorder_alone {
+                if cx.now.since(at) >= cx.limits.reorder_alone {
                     self.close(cx, sink, index, close);
                     return;
                 }
@@ -313,6 +312,10 @@ impl<T: FlowState> Sctp<T> {
                 return self.remove(cx, index);
             }
             _ => {}
+        }
+        let mut sides = a.sides.iter();
+        if a.looks_until(&cx.limits).is_some() && sides.all(|s| s.inflow.has_looked(cx)) {
+            a.end_looks(cx, sink);
         }
         for d in [FORWARD, REVERSE] {
             // Most packets leave nothing that could become due; they are done here.
@@ -360,7 +363,7 @@ impl<T: FlowState> Sctp<T> {
             Phase::Closing { at, .. } => Some(at.after(cx.limits.reorder_alone)),
             Phase::HalfOpen | Phase::Open => None,
         };
-        let mut due = due;
+        let mut due = [due, a.looks_until(&cx.limits)].into_iter().flatten().min();
         for (side, other) in [(FORWARD, REVERSE), (REVERSE, FORWARD)] {
             // The deadline depends on whether the other side's SACKs are captured: with them,
             // patience is a minute.
@@ -414,6 +417,7 @@ impl<T: FlowState> Sctp<T> {
         };
         // Both directions emit what waits before the end is announced: nothing of an association
         // may come behind its end.
+        a.end_looks(cx, sink);
         for d in [FORWARD, REVERSE] {
             let lost = cx.counters.sctp.lost_tsns;
             a.with(cx, sink, d, |i, out| i.finish(out, cause));

@@ -1344,6 +1344,51 @@ fn one_side_only() {
     n.end();
 }
 
+/// From the middle both directions wait for earlier chunks, and what one has asked comes ahead of what the other answers.
+#[test]
+fn both_directions_begin_in_the_order_of_their_packets() {
+    let begin = || {
+        let mut n = Net::new(Limits::default());
+        n.a(TAG_Z, &[data(100, 0, 5, BE, b"ask")]);
+        n.wait(1);
+        n.z(TAG_A, &[data(500, 0, 7, BE, b"answer")]);
+        n.z(TAG_A, &[data(502, 0, 9, BE, b"ask back")]);
+        n.wait(1);
+        n.a(TAG_Z, &[data(101, 0, 6, BE, b"answer back")]);
+        // What comes late keeps its place in its stream, and holds nothing of the other direction.
+        n.z(TAG_A, &[data(501, 0, 8, BE, b"late")]);
+        n
+    };
+    let order = [
+        "f0.5 ask",
+        "r0.7 answer",
+        "f0.6 answer back",
+        "r0.8 late",
+        "r0.9 ask back",
+    ];
+    let mut n = begin();
+    // The direction that began later decides.
+    n.wait(198);
+    assert_eq!(n.out(), [""; 0]);
+    n.wait(1);
+    assert_eq!(n.out(), order);
+    n.z(TAG_A, &[data(503, 0, 10, BE, b"at once")]);
+    assert_eq!(n.out(), ["r0.10 at once"]);
+    n.end();
+    // The end of the capture comes first; and a saved state.
+    assert_eq!(begin().end()[..5], order);
+    let mut n = begin().saved();
+    n.wait(199);
+    assert_eq!(n.out(), order);
+    n.end();
+    // Of one that was captured alone nothing else is waited for.
+    let mut n = Net::new(Limits::default());
+    n.a(TAG_Z, &[data(100, 0, 5, BE, b"ask")]);
+    n.wait(200);
+    assert_eq!(n.out(), ["f0.5 ask"]);
+    n.end();
+}
+
 #[test]
 fn look_behind_switched_off() {
     let mut n = Net::new(Limits {

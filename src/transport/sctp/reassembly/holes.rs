@@ -4,6 +4,7 @@ use super::{
     ChunkOrigin, DataChunk, Evidence, Inflow, MAX_RESET_STREAMS, MessageKey, Out, Reset,
     StoredChunk, UserMessageSink, jump,
 };
+use crate::base::context::Context;
 use crate::base::limits::Limits;
 use crate::base::stream::GapCause;
 use crate::base::time::Instant;
@@ -184,12 +185,6 @@ impl Inflow {
     /// Does what is due: after each packet of the association, and when time has gone by.
     pub(in super::super) fn poll<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         self.changed = true;
-        if let Some(look) = self.look
-            && (look.chunks >= out.cx.limits.look_behind_segments
-                || out.cx.now.since(look.since) >= out.cx.limits.look_behind_time)
-        {
-            self.end_look(out);
-        }
         if self.look.is_none() && (!self.ranges.is_empty() || !self.evidence.is_empty()) {
             self.give_up_due(out);
         }
@@ -377,8 +372,21 @@ impl Inflow {
         self.advance(out);
     }
 
+    /// Since when earlier chunks are waited for, if they are.
+    pub(in super::super) fn looks_since(&self) -> Option<Instant> {
+        self.look.map(|look| look.since)
+    }
+
+    /// Earlier chunks were waited for long enough, or are not waited for.
+    pub(in super::super) fn has_looked(&self, cx: &Context) -> bool {
+        self.look.is_none_or(|look| {
+            look.chunks >= cx.limits.look_behind_segments
+                || cx.now.since(look.since) >= cx.limits.look_behind_time
+        })
+    }
+
     /// The wait for earlier chunks is over.
-    fn end_look<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
+    pub(in super::super) fn end_look<S: UserMessageSink>(&mut self, out: &mut Out<'_, S>) {
         self.changed = true;
         self.look = None;
         self.base = self.next;
@@ -429,7 +437,7 @@ impl Inflow {
         self.release_all(out);
     }
 
-    /// When [`Inflow::poll`] has something to do without a packet.
+    /// When [`Inflow::poll`] has something to do without a packet. The end of look-behind is one for both directions, and not in it.
     pub(in super::super) fn deadline(&self, limits: &Limits, sacks: bool) -> Option<Instant> {
         let patience = if sacks {
             UNACKNOWLEDGED
@@ -440,7 +448,6 @@ impl Inflow {
         let mut evidence = self.evidence.iter();
         let evidence = evidence.find(|e| (e.start..e.end).contains(&self.next));
         [
-            self.look.map(|l| l.since.after(limits.look_behind_time)),
             evidence
                 .and_then(|e| Some(e.at.max(self.waits_since(e)?.0)))
                 .map(|at| at.after(limits.reorder_alone)),

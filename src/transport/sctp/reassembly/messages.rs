@@ -2,8 +2,8 @@
 //! stream, and what is emitted when a chunk or a hole that was given up sets it free.
 
 use super::{
-    ChunkOrigin, DataChunk, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run, StoredChunk,
-    StreamQueue, Unacked, UserMessageSink, dropped, low,
+    ChunkOrigin, DataChunk, HeldMessage, Inflow, MessageHead, MessageKey, Missing, Out, Ready, Run,
+    StoredChunk, StreamQueue, UserMessageSink, dropped, low,
 };
 use crate::base::place::RecordSpan;
 use crate::base::time::Timestamp;
@@ -590,7 +590,7 @@ impl Inflow {
         if !out.cx.limits.wait_ack || acknowledged.is_some() {
             return hand_on(out, &head, data, tsns, places, acknowledged);
         }
-        let held = Unacked {
+        let held = HeldMessage {
             head,
             data: data.to_vec(),
             tsns: tsns.to_vec(),
@@ -655,10 +655,27 @@ impl Inflow {
         any
     }
 
+    /// Delivers a message that was held for those of the other direction.
+    pub(in super::super) fn hand_on_held<S: UserMessageSink>(
+        &self,
+        out: &mut Out<'_, S>,
+        held: &HeldMessage,
+    ) {
+        let acknowledged = (held.head.last < self.acked).then_some(self.acked_at);
+        hand_on(
+            out,
+            &held.head,
+            &held.data,
+            &held.tsns,
+            &held.places,
+            acknowledged,
+        );
+    }
+
     fn let_go<S: UserMessageSink>(
         &mut self,
         out: &mut Out<'_, S>,
-        held: &Unacked,
+        held: &HeldMessage,
         acknowledged: Option<Timestamp>,
     ) {
         self.changed = true;
@@ -694,6 +711,15 @@ fn hand_on<S: UserMessageSink>(
     places: &[RecordSpan],
     acknowledged: Option<Timestamp>,
 ) {
+    if let Some(held) = &mut out.held {
+        held.push_back(HeldMessage {
+            head: *head,
+            data: data.to_vec(),
+            tsns: tsns.to_vec(),
+            places: places.to_vec(),
+        });
+        return;
+    }
     let c = &mut out.cx.counters.sctp;
     c.messages += 1;
     c.message_octets += data.len() as u64;

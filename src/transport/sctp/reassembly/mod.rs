@@ -94,6 +94,8 @@ pub(super) struct Out<'a, S: UserMessageSink> {
     pub(super) packets: u64,
     /// SACKs for this direction are captured.
     pub(super) sacks: bool,
+    /// Messages go here, and not to the sink, where they are put in order with those of the other direction.
+    pub(super) held: Option<&'a mut VecDeque<HeldMessage>>,
 }
 
 impl<S: UserMessageSink> Out<'_, S> {
@@ -325,7 +327,7 @@ struct Evidence {
     frame: u64,
 }
 
-/// The wait for earlier chunks of an association captured from the middle.
+/// The wait for earlier chunks of a direction captured from the middle.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct LookBack {
     since: Instant,
@@ -342,16 +344,21 @@ struct Reset {
     some: bool,
 }
 
-/// A message held for its acknowledgment (`--wait-ack`).
+/// A message held for its acknowledgment (`--wait-ack`), or for those of the other direction that come before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Unacked {
+pub(super) struct HeldMessage {
     head: MessageHead,
     data: Vec<u8>,
     tsns: Vec<u32>,
     places: Vec<RecordSpan>,
 }
 
-impl Unacked {
+impl HeldMessage {
+    /// The packet that brought the last of its chunks.
+    pub(super) const fn frame(&self) -> u64 {
+        self.head.brought.0
+    }
+
     const fn cost(&self) -> usize {
         INDEXED
             + allocated(self.data.capacity())
@@ -416,7 +423,7 @@ pub(super) struct Inflow {
     /// A chunk whose TSN cannot be behind a hole, and when it came.
     jump: Option<(StoredChunk, u32, Instant)>,
     /// Messages held for their acknowledgment, by the TSN of their last chunk.
-    unacked: BTreeMap<u64, Unacked>,
+    unacked: BTreeMap<u64, HeldMessage>,
     /// Since when, in the order in which they would have been emitted. Those that are gone are still in here.
     unacked_since: VecDeque<(Instant, u64)>,
     /// The message whose chunks come in order.
@@ -763,7 +770,7 @@ impl Inflow {
         let trees = tree::<u64, StoredChunk>(self.fragments.len())
             + tree::<u64, StoredChunk>(self.damaged.len())
             + tree::<u64, Run>(self.runs.len())
-            + tree::<u64, Unacked>(self.unacked.len())
+            + tree::<u64, HeldMessage>(self.unacked.len())
             + tree::<u64, Ready>(self.ready.len())
             + tree::<u64, MessageKey>(self.gapped.len())
             + tree::<MessageKey, Interleaved>(self.interleaved.len())
