@@ -1,10 +1,15 @@
+function __inet_asm_protocols
+    set -l word (string replace -r '^--write=' '' -- (commandline -ct))
+    set -l before (string match -r '^.*[?&]protocol=(?:[^,&]*,)*' -- $word)
+    and printf '%s\n' $before{104apci,amqp,asap,bgp,bicc,bootp,calcappprotocol,cassandra,cifs,cip,cql,dhcp,dhcpv6,diameter,dnp3,dns,doip,dtls,dua,e1ap,enip,enrp,ethernetip,f1ap,fractalgeneratorprotocol,ftp,gdt,grpc,gtp,gtpv2,h2,h248,h2c,hnbap,http,http/2,http2,https,iec104,imap,irc,iua,jabber,kafka,lcsap,ldap,llmnr,m2ap,m2pa,m2ua,m3ap,m3ua,mariadb,mbtcp,mdns,megaco,memcache,memcached,modbus,mongo,mongodb,mqtt,mysql,nats,nbap,nbss,netperfmeter,ngap,ntp,opcua,pfcp,pgsql,pingpongprotocol,pop,pop3,postgres,postgresql,proxy,q931,quic,radius,redis,resp,rtcdc,rtmp,rtmpt,rtsp,rua,s1ap,s7,s7comm,sabp,sbcap,sip,smb,smb2,smtp,snmp,socks,someip,ssh,ssl,ssp,stomp,stun,sua,syslog,tftp,tls,tpkt,v5ua,valkey,websocket,x2ap,xmpp,xnap}
+end
 complete -c inet-asm -s r -l read -d 'The same as INPUT' -r -F
 complete -c inet-asm -l sort-delay -d 'Sort packets by timestamp, holding each until one this much later arrives [default: off]' -r
 complete -c inet-asm -l sort-queue -d 'Sort packets by timestamp, holding at most N of them [default: off; 100,000 with --sort-delay]' -r
 complete -c inet-asm -l keylog -d 'Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated' -r -F
 complete -c inet-asm -l tls -d 'How records of TLS come out [default: opened]' -r -f -a "opened\t'What they hold, where their keys are known'
 records\t'As they are, whatever keys there are'"
-complete -c inet-asm -s w -l write -d 'Write messages as packets to a capture file [default: stdout]' -r
+complete -c inet-asm -s w -l write -d 'Write messages as packets to a capture file [default: stdout]' -r -a "(__inet_asm_protocols)"
 complete -c inet-asm -l dropped -d 'Write each packet that could not be used, as it was, with the reason as a comment' -r
 complete -c inet-asm -l bypass -d 'Write every input packet as it was, the dropped ones included' -r
 complete -c inet-asm -s p -l print -d 'Print a line for each message' -r -f -a "brief\t'one line'

@@ -23,10 +23,7 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
             .map(|&name| name.to_owned())
             .collect::<Vec<_>>()
     };
-    let mut names: Vec<_> = protocols().iter().map(|p| p.name.to_owned()).collect();
-    names.extend(known_aliases().into_iter().map(str::to_owned));
-    names.sort_unstable();
-    names.dedup();
+    let mut names = known_names();
     let mut stats = owned(&["text", "all", "json", "csv"]);
     stats.extend(SECTIONS.iter().map(|(section, _)| (*section).to_owned()));
     stats.extend(owned(&CHANNELS));
@@ -140,10 +137,49 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(script.as_bytes())
 }
 
+/// Protocols by all their names.
+fn known_names() -> Vec<String> {
+    let mut names: Vec<_> = protocols().iter().map(|p| p.name.to_owned()).collect();
+    names.extend(known_aliases().into_iter().map(str::to_owned));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// zsh: what an output takes, a file or, behind `?protocol=`, a list.
+const ZSH_OUTPUT: &str = r#"
+_inet_asm_output() {
+    if compset -P '*[?&]protocol='; then
+        _sequence compadd - @PROTOCOLS@
+    else
+        _files
+    fi
+}
+
+"#;
+
+/// fish: the protocols of an output, behind its name. The word may begin with the option.
+const FISH_OUTPUT: &str = r#"function __inet_asm_protocols
+    set -l word (string replace -r '^--write=' '' -- (commandline -ct))
+    set -l before (string match -r '^.*[?&]protocol=(?:[^,&]*,)*' -- $word)
+    and printf '%s\n' $before{@PROTOCOLS@}
+end
+"#;
+
 /// zsh: a sequence where the value of an option is a list.
 fn zsh_with_lists(script: &str) -> String {
     let (mut out, lists) = (String::with_capacity(script.len()), lists());
+    let output = ZSH_OUTPUT.replace("@PROTOCOLS@", &known_names().join(" "));
     for line in script.split_inclusive('\n') {
+        if line == "_inet-asm() {\n" {
+            out.push_str(output.trim_start_matches('\n'));
+        }
+        if let Some((before, rest)) = line.rsplit_once(":OUTPUT:_default' ")
+            && (before.contains("-w+[") || before.contains("--write=["))
+        {
+            let _ = write!(out, "{before}:OUTPUT:_inet_asm_output' {rest}");
+            continue;
+        }
         let is = |(name, _): &&(&str, Vec<String>)| {
             let short = *name == "stats" && line.contains("'-s+[");
             short || line.contains(&format!("--{}=[", name.replace('_', "-")))
@@ -166,8 +202,12 @@ fn zsh_with_lists(script: &str) -> String {
 /// fish: an item of a list is appended to those that are there.
 fn fish_with_lists(script: &str) -> String {
     let (mut out, lists) = (String::with_capacity(script.len()), lists());
+    out.push_str(&FISH_OUTPUT.replace("@PROTOCOLS@", &known_names().join(",")));
     for line in script.lines() {
         out.push_str(line);
+        if line.contains(" -l write ") {
+            out.push_str(" -a \"(__inet_asm_protocols)\"");
+        }
         let is = |(name, _): &&(&str, Vec<String>)| {
             line.contains(&format!(" -l {} ", name.replace('_', "-")))
         };
