@@ -83,6 +83,7 @@ fn the_files_of_protocols_are_named_by_the_table_and_by_few_others() {
             "http2" => &["protocols/http1.rs", "protocols/http2_streams.rs"],
             "rtmpt" => &["protocols/rtmpt_messages.rs"],
             "rtmpt_values" => &["protocols/rtmpt.rs"],
+            "nbss_words" => &["protocols/nbss.rs"],
             "s7_words" => &["protocols/tpkt.rs"],
             "http1_words" => &["protocols/http1.rs", "protocols/http2.rs"],
 

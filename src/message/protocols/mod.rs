@@ -68,6 +68,7 @@ mod mqtt;
 mod mysql;
 mod nats;
 mod nbss;
+mod nbss_words;
 mod ngap;
 mod ntp;
 mod opcua;

@@ -4,6 +4,7 @@ use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, Scan, field, octet, response_if};
 use super::super::row::{FileUse, ProtocolRow};
 use super::super::text::{SHOWN, escape, named_number};
+use super::nbss_words;
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
 use std::fmt::Write as _;
@@ -340,6 +341,7 @@ fn smb2_about(m: &[u8], out: &mut String) {
         say_status(le(m, 8, 4), out);
         return;
     }
+    let body = m.get(4 + BODY..).unwrap_or_default();
     match command {
         3 | 5 | 14 => {
             if let Some(name) = file(m) {
@@ -351,8 +353,18 @@ fn smb2_about(m: &[u8], out: &mut String) {
             let (len, at) = (le(m, BODY + 4, 4), le(m, BODY + 8, 8));
             let _ = write!(out, " {len} bytes at {at}");
         }
+        1 => nbss_words::user(part(m, (12, 2), (14, 2)), out),
+        11 => nbss_words::control(body, part(m, (24, 4), (28, 4)), out),
+        16 => nbss_words::info(body, None, out),
+        17 => nbss_words::info(body, part(m, (8, 2), (4, 4)), out),
         _ => {}
     }
+}
+
+/// What a request carries behind its own fields, by the places and widths of its offset and of its length.
+fn part(m: &[u8], offset: (usize, usize), len: (usize, usize)) -> Option<&[u8]> {
+    let [at, len] = [offset, len].map(|(place, width)| le(m, BODY + place, width));
+    m.get(4..)?.get(at..)?.get(..len)
 }
 
 #[cfg(test)]
@@ -380,6 +392,11 @@ mod tests {
             .flat_map(u16::to_le_bytes)
             .collect();
         let create = smb(5, false, 0, &[&create[..], &name].concat());
+        let mut info = [&[33, 0, 1, 10][..], &[0; 28]].concat();
+        let name: Vec<u8> = "new.x".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        (info[4], info[8]) = (30, 64 + 32);
+        info.extend([&[0; 16][..], &[10, 0, 0, 0], &name].concat());
+        let renames = smb(17, false, 0, &info);
         let mut read = [0; 48];
         (read[5], read[9]) = (1, 2);
         for (octets, expected) in [
@@ -388,6 +405,16 @@ mod tests {
             (
                 &smb(8, false, 0, &read),
                 "SMB2 read request 256 bytes at 512",
+            ),
+            (&renames, "SMB2 set info request rename to new.x"),
+            (&renames[..80].to_vec(), "SMB2 set info request rename"),
+            (
+                &smb(16, false, 0, &[41, 0, 1, 18]),
+                "SMB2 query info request all",
+            ),
+            (
+                &smb(11, false, 0, &[57, 0, 0, 0, 0x17, 0xc0, 0x11, 0]),
+                "SMB2 ioctl request pipe transceive",
             ),
             (
                 &smb(5, true, 0xc000_0034, &[]),

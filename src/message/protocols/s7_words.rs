@@ -1,7 +1,10 @@
 //! What S7 communication speaks of, in words: no public standard; as Wireshark's dissector s7comm has it.
 
-use super::super::length::octet;
+use super::super::length::{number, octet};
 use std::fmt::Write as _;
+
+/// Variables of a job, and items of an answer that were refused, that are named; behind these stands an ellipsis.
+const ITEMS: usize = 4;
 
 /// Blocks of a list that are named; behind these stands an ellipsis.
 const BLOCKS: usize = 4;
@@ -48,6 +51,124 @@ pub(super) fn loaded_block(parameters: &[u8], out: &mut String) {
         let words = out.len();
         if !name.split_first().is_some_and(|(_, name)| block(name, out)) {
             out.truncate(words - 1);
+        }
+    }
+}
+
+/// What a job reads or writes: `DB 1.DBX 0.0 BYTE 16`, `T 0`. Of what is addressed in another way nothing is said.
+pub(super) fn variables(parameters: &[u8], out: &mut String) {
+    let count = usize::from(octet(parameters, 1));
+    let mut rest = parameters.get(2..).unwrap_or_default();
+    for i in 0..count {
+        out.push_str(if i == 0 { " " } else { ", " });
+        // What follows is so many octets long.
+        let Some((item, behind)) = rest.get(1..).and_then(counted) else {
+            out.push_str("...");
+            return;
+        };
+        let known = i < ITEMS && octet(rest, 0) == 0x12 && variable(item, out);
+        if !known {
+            out.push_str("...");
+            return;
+        }
+        // Each begins at an even place.
+        rest = match item.len() % 2 {
+            0 => behind,
+            _ => behind.get(1..).unwrap_or_default(),
+        };
+    }
+}
+
+/// A variable by area and address: syntax, type, how many, block, area, and the number of a bit.
+fn variable(item: &[u8], out: &mut String) -> bool {
+    let (count, at) = (number(item, 2, 2), number(item, 7, 3));
+    let area = match octet(item, 6) {
+        0x1c => "C",
+        0x1d => "T",
+        0x80 => "P",
+        0x81 => "I",
+        0x82 => "Q",
+        0x83 => "M",
+        0x84 => "DB",
+        0x85 => "DI",
+        0x86 => "L",
+        0x87 => "V",
+        _ => return false,
+    };
+    let kind = match octet(item, 1) {
+        1 => "BIT",
+        2 => "BYTE",
+        3 => "CHAR",
+        4 => "WORD",
+        5 => "INT",
+        6 => "DWORD",
+        7 => "DINT",
+        8 => "REAL",
+        9 => "DATE",
+        0x0a => "TOD",
+        0x0b => "TIME",
+        0x0c => "S5TIME",
+        0x0f => "DATE_AND_TIME",
+        0x1c | 0x1d => "",
+        _ => return false,
+    };
+    if item.len() != 10 || octet(item, 0) != 0x10 {
+        return false;
+    }
+    out.push_str(area);
+    let block = number(item, 4, 2);
+    let _ = match area {
+        "C" | "T" => write!(out, " {at}"),
+        "DB" => write!(out, " {block}.DBX {}.{}", at >> 3, at & 7),
+        "DI" => write!(out, " {block}.DIX {}.{}", at >> 3, at & 7),
+        _ => write!(out, " {}.{}", at >> 3, at & 7),
+    };
+    let _ = match kind {
+        "" if count == 1 => Ok(()),
+        "" => write!(out, " to {}", (at + count).saturating_sub(1)),
+        kind => write!(out, " {kind} {count}"),
+    };
+    true
+}
+
+/// Items of an answer that were not read or written, and why.
+pub(super) fn refused(parameters: &[u8], data: &[u8], out: &mut String) {
+    const READ: u8 = 4;
+    let count = usize::from(octet(parameters, 1));
+    let (mut rest, mut said) = (data, 0);
+    for i in 1..=count {
+        let Some(&code) = rest.first() else {
+            return;
+        };
+        let ok = matches!(code, 0 | 0xff);
+        let len = match (octet(parameters, 0), octet(rest, 1)) {
+            (READ, _) if !ok => 4,
+            // Bits, also where bytes, words or integers were read.
+            (READ, 3..=5) => 4 + number(rest, 2, 2).div_ceil(8).next_multiple_of(2),
+            (READ, _) => 4 + number(rest, 2, 2).next_multiple_of(2),
+            _ => 1,
+        };
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        rest = rest.get(len..).unwrap_or_default();
+        if ok {
+            continue;
+        }
+        if said == ITEMS {
+            out.push_str(", ...");
+            return;
+        }
+        said += 1;
+        let _ = write!(out, ", item {i}: ");
+        match code {
+            1 => out.push_str("hardware error"),
+            3 => out.push_str("access refused"),
+            5 => out.push_str("invalid address"),
+            6 => out.push_str("type not supported"),
+            7 => out.push_str("type does not fit"),
+            0x0a => out.push_str("object does not exist"),
+            code => {
+                let _ = write!(out, "error 0x{code:02x}");
+            }
         }
     }
 }

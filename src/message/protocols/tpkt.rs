@@ -104,6 +104,9 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         if let Some(error) = s7.error().filter(|error| *error != 0) {
             s7_words::error(error, out);
         }
+        if let (3, Some(4 | 5)) = (s7.kind, s7.parameters.first()) {
+            s7_words::refused(s7.parameters, s7.data, out);
+        }
         return true;
     }
     named_number(
@@ -240,6 +243,7 @@ impl<'a> S7<'a> {
             match (self.kind, function) {
                 (1, 0x1a..=0x1d) => s7_words::loaded_block(self.parameters, out),
                 (1, 0x28) => s7_words::program_service(self.parameters, out),
+                (1, 4 | 5) => s7_words::variables(self.parameters, out),
                 _ => {}
             }
         }
@@ -495,6 +499,14 @@ mod tests {
             m.extend(parameters);
             m
         };
+        let answer_of = |parameters: &[u8], data: &[u8]| {
+            let lens = [parameters, data].map(|part| u8::try_from(part.len()).unwrap());
+            let mut m = vec![3, 0, 0, 19 + lens[0] + lens[1], 2, 0xf0, 0x80];
+            m.extend([0x32, 3, 0, 0, 0, 9, 0, lens[0], 0, lens[1], 0, 0]);
+            m.extend(parameters);
+            m.extend(data);
+            m
+        };
         let user = |parameters: &[u8], data: &[u8]| {
             let lens = [parameters, data].map(|part| u8::try_from(part.len()).unwrap());
             let mut m = vec![3, 0, 0, 17 + lens[0] + lens[1], 2, 0xf0, 0x80];
@@ -533,6 +545,28 @@ mod tests {
                 job(b"\x1a\0\0\0\0\0\0\0\x09_0A00017P\x0d1000100000064"),
                 "S7 job request download DB17",
             ),
+            (
+                job(b"\x04\x01\x12\x0a\x10\x02\0\x10\0\x01\x84\0\0\x0b"),
+                "S7 job read var DB 1.DBX 1.3 BYTE 16",
+            ),
+            (
+                job(b"\x04\x03\x12\x0a\x10\x08\0\x01\0\0\x83\0\0\x80\x12\x0a\x10\x1d\0\x03\0\0\x1d\0\0\x05\x12\x08\x82\0\0\0\0\0\0\0"),
+                "S7 job read var M 16.0 REAL 1, T 5 to 7, ...",
+            ),
+            (job(b"\x04\x02\x12\x0a\x10"), "S7 job read var ..."),
+            (
+                answer_of(b"\x04\x03", b"\xff\x04\0\x08\x01\0\x03\0\0\0\x0a\0\0\0"),
+                "S7 ack-data read var, item 2: access refused, item 3: object does not exist",
+            ),
+            (
+                answer_of(b"\x05\x03", b"\xff\x05\xff"),
+                "S7 ack-data write var, item 2: invalid address",
+            ),
+            (
+                answer_of(b"\x05\x06", b"\x01\x06\x07\x09\x0a\xff"),
+                "S7 ack-data write var, item 1: hardware error, item 2: type not supported, item 3: type does not fit, item 4: error 0x09, ...",
+            ),
+            (answer_of(b"\x04\x02", b"\xff\x09\xff\xff"), "S7 ack-data read var"),
             // No block: nothing is made up.
             (
                 job(b"\x1d\0\0\0\0\0\0\0\x09_0X00000A"),
