@@ -347,8 +347,9 @@ pub(super) struct Args {
 
     /// Write the messages that begin at this time or later
     ///
-    /// A date and time (2026-11-21T10:00:00Z, "2026-11-21 10:00", 2026-11-21; UTC unless an offset stands behind it), seconds since
-    /// 1970 (1795255200.5), or a time behind the first packet (+90s).
+    /// A date and time (2026-11-21T10:00:00Z, "2026-11-21 10:00", 2026-11-21; UTC unless an offset stands behind it), a time of the
+    /// day on which the first packet was captured (10:00, UTC), seconds since 1970 (1795255200.5), or a time behind the first packet
+    /// (+90s).
     #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, help_heading = "Filters", hide_short_help = true)]
     pub(super) from: Option<When>,
 

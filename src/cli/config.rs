@@ -286,6 +286,41 @@ fn check_inputs(args: &Args, inputs: &[OsString]) -> Result<(), clap::Error> {
             ));
         }
     }
+    // The only name was taken for the folder.
+    let folders = [("--extract", &args.extract), ("--dump", &args.dump)];
+    let folders = folders
+        .iter()
+        .filter_map(|(option, dir)| Some((option, dir.as_ref()?)));
+    let file = folders.into_iter().find(|(_, dir)| dir.is_file());
+    if let Some((option, file)) = file.filter(|_| args.inputs.is_empty() && args.read.is_empty()) {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "{option} {file}: there is a file of this name: name a folder, and the capture behind it",
+                file = file.display()
+            ),
+        ));
+    }
+    // What tcpdump takes there.
+    let words = [
+        "port",
+        "host",
+        "net",
+        "src",
+        "dst",
+        "tcp",
+        "udp",
+        "portrange",
+    ];
+    let word = names().find(|name| words.contains(name) && !Path::new(name).exists());
+    if let Some(word) = word {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "{word}: there is no such input: filters go to tcpdump, and --connection :80 or 10.0.0.1 chooses connections here"
+            ),
+        ));
+    }
     // A name of a file behind -j, and not behind its equals sign.
     let json = args.json.as_ref().filter(|target| target.name == "-");
     let named = names().find(|name| has_ending(name, ".json") || has_ending(name, ".jsonl"));
@@ -968,7 +1003,8 @@ fn check_counters(stats: &mut Stats, protocols: &[&'static str]) -> Result<(), c
 fn check_times(choice: &MessageChoice) -> Result<(), clap::Error> {
     let exchanged = match (choice.from, choice.to) {
         (Some(When::At(from)), Some(When::At(to))) => from > to,
-        (Some(When::After(from)), Some(When::After(to))) => from > to,
+        (Some(When::After(from)), Some(When::After(to)))
+        | (Some(When::OfDay(from)), Some(When::OfDay(to))) => from > to,
         // Which of the two is later is known when the first packet is.
         _ => false,
     };

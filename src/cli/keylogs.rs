@@ -1,5 +1,6 @@
 //! Key logs (`--keylog`): files of secrets, read as they grow.
 
+use crate::capture;
 use crate::message::records::{AddedSecrets, KeyLog};
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -61,7 +62,10 @@ impl KeyFiles {
                 .read(true)
                 .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
                 .open(path)
-                .map_err(|e| format!("{}: key log: cannot open: {e}", path.display()))?;
+                .map_err(|source| {
+                    let file = path.display().to_string();
+                    capture::error::Error::Open { file, source }.to_string()
+                })?;
             Ok(KeyFile {
                 path: path.clone(),
                 file,

@@ -26,6 +26,7 @@ use crate::capture::error::Error;
 use crate::capture::{FileHeader, Inputs, SortQueue, Warning, input_path};
 use crate::sink::FileFormat;
 use crate::sink::OddPort;
+use crate::sink::OutputError;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
 use crate::sink::sctp_stats::SctpStats;
@@ -112,8 +113,8 @@ impl<'a> Run<'a> {
         if let Some(path) = &config.log_file
             && let Err(e) = messages.log_to(path)
         {
-            let what = format_args!("{}: cannot open: {e}", path.display());
-            messages.say(Level::Error, &what);
+            let name = path.display().to_string();
+            messages.say(Level::Error, &unopened(name, e));
             return Err(FAILED);
         }
         let mut fail = |what: &dyn Display| {
@@ -714,7 +715,7 @@ impl<'a> Run<'a> {
                 done.errors.push(e);
             }
             if let Err((name, e)) = self.messages.reopen() {
-                self.fail(&format_args!("{name}: cannot open: {e}"));
+                self.fail(&unopened(name, e));
             }
             for name in &done.unmoved {
                 self.messages.say(
@@ -891,6 +892,15 @@ impl<'a> Run<'a> {
 const WRONG_ORDER: &str = "inputs in the wrong order";
 /// Warnings about blocks that were left out: there is one of them.
 const BLOCKS: &str = "inputs with blocks that are left out";
+
+/// What is said of a log that cannot be opened.
+fn unopened(name: String, source: io::Error) -> OutputError {
+    OutputError {
+        name,
+        doing: "open",
+        source,
+    }
+}
 
 /// `-v`: an interface.
 fn say_interface(messages: &mut Messages<'_>, number: usize, interface: &Interface) {

@@ -206,10 +206,15 @@ pub(super) fn pattern(text: &str) -> Result<Regex, String> {
     })
 }
 
-/// `--from`, `--to`: a date and time, seconds since 1970, or a time behind the first packet.
+/// `--from`, `--to`: a date and time, a time of the first packet's day, seconds since 1970, or a time behind the first packet.
 pub(super) fn when(text: &str) -> Result<When, String> {
     if let Some(behind) = text.strip_prefix('+') {
         return time(behind).map(When::After);
+    }
+    // As --print shows it behind the date. A number alone is none of an hour.
+    if let (true, Ok(time)) = (text.contains(':'), text.parse::<jiff::civil::Time>()) {
+        let midnight = time.duration_since(jiff::civil::Time::midnight());
+        return Ok(When::OfDay(midnight.unsigned_abs()));
     }
     let at = |time: jiff::Timestamp| u64::try_from(time.as_nanosecond()).ok();
     let civil = || {
@@ -233,7 +238,7 @@ pub(super) fn when(text: &str) -> Result<When, String> {
     nanos
         .map(|nanos| When::At(Timestamp::from_nanos(nanos)))
         .ok_or_else(|| {
-            "expected a date and time as 2026-11-21T10:00:00Z (UTC without Z too), seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
+            "expected a date and time as 2026-11-21T10:00:00Z (UTC without Z too), a time of the first packet's day as 10:00, seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
         })
 }
 

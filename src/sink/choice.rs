@@ -14,6 +14,8 @@ pub enum When {
     At(Timestamp),
     /// So long behind the first packet.
     After(Duration),
+    /// So long behind midnight of the day (UTC) on which the first packet was captured.
+    OfDay(Duration),
 }
 
 /// Which messages are written, for all outputs.
@@ -68,12 +70,15 @@ impl MessageChoice {
 
     /// What begins then is chosen, in a capture that begins at `began`.
     pub(super) fn takes_time(&self, time: Timestamp, began: Timestamp) -> bool {
+        const DAY: u64 = 24 * 3600 * 1_000_000_000;
+        let (began, behind) = (began.as_nanos(), |begin: u64, time: Duration| {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            Timestamp::from_nanos(begin.saturating_add(nanos))
+        });
         let at = |when: When| match when {
             When::At(time) => time,
-            When::After(time) => {
-                let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                Timestamp::from_nanos(began.as_nanos().saturating_add(nanos))
-            }
+            When::After(time) => behind(began, time),
+            When::OfDay(time) => behind(began - began % DAY, time),
         };
         let early = self.from.is_some_and(|from| time < at(from));
         let late = self.to.is_some_and(|to| time >= at(to));
@@ -139,6 +144,7 @@ mod tests {
         assert!(choice.takes(&get));
         choice.pattern = None;
         let after = |n| Some(When::After(Duration::from_secs(n)));
+        let day = |n| Some(When::OfDay(Duration::from_secs(n)));
         for (from, to, takes) in [
             (after(2), after(3), true),
             (after(3), None, false),
@@ -149,6 +155,10 @@ mod tests {
                 true,
             ),
             (Some(When::At(seconds(13))), None, false),
+            // The capture begins ten seconds behind midnight.
+            (day(12), day(13), true),
+            (day(13), None, false),
+            (day(9), day(12), false),
         ] {
             (choice.from, choice.to) = (from, to);
             assert_eq!(choice.takes(&message), takes, "{from:?} {to:?}");

@@ -187,6 +187,9 @@ outputs! {
     ports: Option<Ports>;
 }
 
+/// What is said where the output of HAR is empty.
+const NO_EXCHANGE: &str = "--har: no exchange had ended when --count ended the run: count more messages, or write --har alone, where --count counts exchanges";
+
 /// What is missing of the connections or messages that were chosen.
 #[derive(Default)]
 struct ChosenLosses {
@@ -771,7 +774,13 @@ impl Outputs {
 
     /// What a user should know of the outputs at the end of a run, a line each.
     pub fn notes(&self) -> Vec<String> {
-        self.table.files.iter().flat_map(Files::notes).collect()
+        let mut notes: Vec<_> = self.table.files.iter().flat_map(Files::notes).collect();
+        // The count is of messages where they are written too, and half of an exchange is no entry.
+        let har = self.table.har.as_ref().filter(|_| self.left == Some(0));
+        if har.is_some_and(Har::is_empty) {
+            notes.push(NO_EXCHANGE.to_owned());
+        }
+        notes
     }
 
     /// A message was written.

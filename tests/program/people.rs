@@ -67,10 +67,10 @@ fn messages_are_chosen_by_kind_words_time_and_number() {
     let at = all[6].split(' ').take(2).collect::<Vec<_>>().join("T");
     let late = printed(&["--from", &at], "http-keepalive.pcap");
     assert!(all.ends_with(&late) && late.len() >= 9, "{late:?}");
-    assert_eq!(
-        printed(&["--from", &format!("{at}Z")], "http-keepalive.pcap"),
-        late
-    );
+    let (_, clock) = at.split_once('T').expect("a time of the day");
+    for from in [format!("{at}Z"), clock.to_owned()] {
+        assert_eq!(printed(&["--from", &from], "http-keepalive.pcap"), late);
+    }
 }
 
 #[test]
@@ -865,6 +865,12 @@ fn bash_completes_values_and_items_of_lists() {
         fish.contains(" -f -a \"(__fish_append , amqp.content_type "),
         "{fish}"
     );
+    // The protocols of an output, behind its name.
+    assert!(
+        zsh.contains("compset -P '*[?&]protocol='") && zsh.contains("]:OUTPUT:_inet_asm_output' "),
+        "{zsh}"
+    );
+    assert!(fish.contains(" -a \"(__inet_asm_protocols)\""), "{fish}");
     for script in [zsh, fish] {
         assert!(!script.contains("follow-form"), "{script}");
         assert!(
@@ -1193,6 +1199,10 @@ fn words_on_stderr_have_one_form() {
         &["-w", "file:x?kid=dropped"],
         &["-p", "-w", "-"],
         &["-w", "/nowhere/at.all"],
+        &["port", "80"],
+        &["-x"],
+        &["--keylog", "/nowhere/keys.log"],
+        &["--log-file", "/nowhere/log"],
     ] {
         let done = run([args, &[&name]].concat(), b"");
         assert_eq!(done.stderr.lines().count(), 1, "{args:?}: {}", done.stderr);
@@ -1244,7 +1254,7 @@ fn words_of_a_run_have_one_form() {
         "link.pcap",
     ]
     .map(at);
-    let (folder, inside) = (at("folder"), at("folder/inside"));
+    let (folder, inside, inside_har) = (at("folder"), at("folder/inside"), at("folder/har"));
     let rows: &[(&[&str], &str, i32)] = &[
         (&["-p", &cut], "is cut short", 0),
         (&["-p", &none], "give a capture file", 2),
@@ -1287,6 +1297,11 @@ fn words_of_a_run_have_one_form() {
         ),
         (&["-n", "-vv", &sctp], "is incomplete: only its first", 0),
         (&["--follow", "tcp:7", &a], "chooses no connection", 0),
+        (
+            &["-p", "--har", &inside_har, "-c", "1", &first],
+            "count more messages",
+            0,
+        ),
         (&["-n", "--trace", "udp", &a], "chooses no connection", 0),
     ];
     for (args, words, status) in rows {
@@ -1492,6 +1507,31 @@ fn a_table_of_connections_heeds_protocols() {
         expected.sort();
         assert_eq!(found, expected, "{protocols}");
     }
+}
+
+/// Associations from the middle: both directions wait for what was captured late, and are told of in the order of their packets.
+#[test]
+fn answers_over_sctp_from_the_middle_have_their_time() {
+    let Some(capture) = common::shared_captures()
+        .into_iter()
+        .find(|path| path.ends_with("open5gs--testattach.pcapng"))
+    else {
+        eprintln!("open5gs--testattach.pcapng is not there: skipped");
+        return;
+    };
+    let rows = rows(
+        &[
+            "--table",
+            "--fields",
+            "summary,delay",
+            "--protocols",
+            "diameter",
+        ],
+        &common::read(&capture),
+    );
+    let answers: Vec<_> = rows.iter().filter(|r| r[0].contains(" Answer ")).collect();
+    assert_eq!(answers.len(), 49);
+    assert!(answers.iter().all(|row| !row[1].is_empty()), "{answers:?}");
 }
 
 /// The hosts of HTTP over SCTP are asked, too.

@@ -68,6 +68,11 @@ impl Har {
         self.left == Some(0)
     }
 
+    /// It has no entry.
+    pub(in crate::sink) const fn is_empty(&self) -> bool {
+        !self.any
+    }
+
     /// Writes what stands ahead of the first entry.
     fn header(&mut self) {
         if std::mem::replace(&mut self.begun, true) {
