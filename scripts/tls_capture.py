@@ -1,11 +1,16 @@
-"""Conversations over TLS between two ends in memory (OpenSSL, as Python has it), written as captures with their key logs."""
+"""Conversations over TLS, written as captures with their key logs: between two ends in memory (OpenSSL, as Python has it), or between a
+client and a server that a relay stands between."""
 import hashlib
 import os
 import random
+import select
+import socket
 import ssl
 import struct
 import subprocess
 import tempfile
+import threading
+import time
 
 MSS = 1448
 PORT = 443
@@ -167,3 +172,79 @@ def with_suites(suites):
     file.write("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nCiphersuites = %s\n" % suites)
     file.close()
     return {**os.environ, "OPENSSL_CONF": file.name}
+
+
+class Relay:
+    """Takes one connection after the other to the port of a server, and writes down what goes over it. Nothing is captured, so that no rights are needed."""
+
+    def __init__(self, capture, server, port=PORT):
+        self.capture, self.server, self.wire_port = capture, server, port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.wires = []
+        # What several connections send at once is written one by one.
+        self.lock = threading.Lock()
+        threading.Thread(target=self.take, daemon=True).start()
+
+    def take(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                wire = Wire(self.capture, len(self.wires), self.wire_port)
+                self.wires.append(wire)
+            wire.ended = threading.Event()
+            threading.Thread(target=self.relay, args=(wire, client), daemon=True).start()
+
+    def relay(self, wire, client):
+        server = socket.create_connection(("127.0.0.1", self.server))
+        other, side = {client: server, server: client}, {client: 0, server: 1}
+        left = [client, server]
+        while left:
+            for one in select.select(left, [], [])[0]:
+                try:
+                    octets = one.recv(1 << 16)
+                except OSError:
+                    octets = b""
+                if octets:
+                    with self.lock:
+                        wire.send(side[one], octets)
+                    try:
+                        other[one].sendall(octets)
+                    except OSError:
+                        pass
+                    continue
+                left.remove(one)
+                try:
+                    other[one].shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+        with self.lock:
+            wire.close()
+        client.close()
+        server.close()
+        wire.ended.set()
+
+    def end(self):
+        """Waits until all connections have ended."""
+        for wire in self.wires:
+            wire.ended.wait(20)
+        self.listener.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
+def wait_for(port):
+    """Until somebody listens there."""
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit(f"nobody listens on port {port}")

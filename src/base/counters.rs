@@ -571,6 +571,9 @@ counters! {
         no_block: "records not opened because they need the end of the record before, which is missing (TLS 1.0)",
         no_fit: "records not opened because no key and no number that was tried fits",
         trials: "keys and numbers tried",
+        awaited: "sessions whose secrets were waited for (--keylog-wait)",
+        awaited_in_vain: "of these, sessions whose secrets did not come in time",
+        awaited_full: "of these, sessions given up for want of memory",
     }
     /// What was written.
     output: OutputCounters {

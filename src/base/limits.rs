@@ -176,6 +176,8 @@ pub struct Limits {
     /// `--wait-ack`: octets of TCP, and user messages of SCTP, are held until the other side has acknowledged them, at most
     /// for the packet timeout of their transport.
     pub wait_ack: bool,
+    /// `--decrypted-port`: the server port of what records of TLS held.
+    pub decrypted_port: Option<u16>,
     /// `--tcp-buffer`: octets that wait on one stream.
     pub tcp_buffer: usize,
     /// `--tcp-holes`: holes in one stream.
@@ -253,6 +255,7 @@ impl Default for Limits {
             look_behind_segments: 16,
             look_behind_time: Duration::from_millis(200),
             wait_ack: false,
+            decrypted_port: None,
             // The order of a receive window on a fast long path: behind one hole a sender cannot
             // send more.
             tcp_buffer: 4 << 20,

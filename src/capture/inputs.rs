@@ -2,6 +2,7 @@
 
 use super::FileHeader;
 use super::reader::{Reader, Warning};
+use super::secrets;
 use super::stop::{Stop, Stoppable};
 use super::totals::Totals;
 use crate::base::packet::Packet;
@@ -11,7 +12,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -217,6 +218,28 @@ impl Inputs {
         Ok(None)
     }
 
+    /// Gives the key logs of TLS that pcapng files hold to `found`, all of them before anything is read: they may stand behind the packets
+    /// they are for. Of inputs that cannot be read twice there are none, and none of compressed files, which would take twice as long.
+    ///
+    /// Each such file is read once for that, block header by block header.
+    pub fn key_logs(&self, found: &mut dyn FnMut(&[u8])) {
+        for input in &self.waiting {
+            let path = path(&input.name);
+            let is_file = path == "-" || std::fs::metadata(path).is_ok_and(|found| found.is_file());
+            if input.file.is_some() || !is_file {
+                continue;
+            }
+            // What cannot be read is told when it is read for its packets.
+            let _ = open(path, false).and_then(|mut file| {
+                if !file.metadata()?.is_file() {
+                    return Ok(());
+                }
+                let from = file.stream_position()?;
+                secrets::key_logs(&file, from, found)
+            });
+        }
+    }
+
     /// Reads on until it is certain what the first input is; false if there is nothing to be read. Packets wait.
     ///
     /// # Errors
@@ -267,7 +290,7 @@ impl Inputs {
     /// As [`Reader::fill`], and [`Error::Open`].
     pub fn fill(&mut self) -> Result<bool, Error> {
         loop {
-            let asked = self.stop.as_ref().is_some_and(Stop::is_asked);
+            let asked = self.is_stopped();
             if let Some(reader) = &mut self.reader {
                 if !(asked && self.is_file) && reader.fill()? {
                     return Ok(true);
@@ -302,6 +325,11 @@ impl Inputs {
                 reader.decompress_ahead();
             }
         }
+    }
+
+    /// The run was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_asked)
     }
 
     /// Octets that were read of all inputs until now, as they are stored: compressed ones before they are decompressed.

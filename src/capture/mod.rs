@@ -11,6 +11,7 @@ mod ahead;
 mod decompress;
 pub mod error;
 mod inputs;
+mod kept;
 mod magic;
 mod pcap;
 mod pcapng;
@@ -18,6 +19,7 @@ mod pcapng;
 mod plain;
 mod reader;
 mod record;
+mod secrets;
 mod sort;
 mod stop;
 #[cfg(test)]
@@ -26,9 +28,10 @@ mod totals;
 
 pub use inputs::path as input_path;
 pub use inputs::{InputSource, Inputs};
+pub use kept::KeptPacket;
 pub use magic::is_capture;
 pub use reader::{Reader, Warning};
-pub use sort::{SortQueue, Sorted};
+pub use sort::SortQueue;
 pub use stop::Stop;
 pub use totals::Totals;
 

@@ -25,7 +25,7 @@ const DESCRIBED: usize = 4096;
 const SHARED: usize = 1 << 20;
 
 /// Octets of blocks that wait for the packet behind them: the largest block. More of them are counted and left out.
-const KEPT_BLOCKS: usize = MAX_BLOCK;
+pub(super) const KEPT_BLOCKS: usize = MAX_BLOCK;
 
 /// The section that is being read.
 #[derive(Clone, Debug)]
@@ -376,7 +376,7 @@ fn keep(kind: u32, body: BlockBody<'_>, totals: &mut Totals) {
 }
 
 /// Secrets of this type are a key log of TLS (pcapng draft, 4.7).
-const TLS_KEY_LOG: u32 = 0x544c_534b;
+pub(super) const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// Type of the secrets, and themselves.
 fn secrets_of(body: BlockBody<'_>) -> Option<(u32, &[u8])> {

@@ -1,9 +1,10 @@
 //! The sorting queue: packets of several receive queues or merged taps, put in timestamp order ahead of processing.
 
-use crate::base::packet::{LinkType, Packet};
+use super::kept::KeptPacket;
+use crate::base::packet::Packet;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::Budget;
-use crate::base::time::{CaptureClock, Instant, Timestamp};
+use crate::base::time::{CaptureClock, Instant};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -31,46 +32,19 @@ pub struct SortQueue {
     flushing: bool,
 }
 
-/// A packet that has been put in order, with its octets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sorted {
-    frame: u64,
-    time: Timestamp,
-    interface: u32,
-    link_type: LinkType,
-    data: Vec<u8>,
-    orig_len: u32,
-    fcs_len: Option<u8>,
-    flags: u32,
-}
-
-impl Sorted {
-    /// The packet as it came.
-    pub fn packet(&self) -> Packet<'_> {
-        Packet {
-            frame: self.frame,
-            time: self.time,
-            interface: self.interface,
-            link_type: self.link_type,
-            data: &self.data,
-            orig_len: self.orig_len,
-            fcs_len: self.fcs_len,
-            flags: self.flags,
-        }
-    }
-
-    /// Octets allocated for it.
-    fn allocated(&self) -> usize {
-        size_of::<HeldRecord>() + self.data.capacity()
-    }
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct HeldRecord {
     /// Its time on the age clock.
     age: Instant,
     arrival: u64,
-    packet: Sorted,
+    packet: KeptPacket,
+}
+
+impl HeldRecord {
+    /// Octets allocated for it.
+    fn allocated(&self) -> usize {
+        size_of::<Self>() + self.packet.allocated()
+    }
 }
 
 impl Ord for HeldRecord {
@@ -126,26 +100,16 @@ impl SortQueue {
             // An hour on, so that none is before the clock's beginning.
             age: Instant::default().after(now.after(LATEST).since(Instant::default().after(late))),
             arrival: self.arrivals,
-            packet: Sorted {
-                frame: packet.frame,
-                // Copied: the buffer that it stands in is read into again.
-                time: packet.time,
-                interface: packet.interface,
-                link_type: packet.link_type,
-                data: packet.data.to_vec(),
-                orig_len: packet.orig_len,
-                fcs_len: packet.fcs_len,
-                flags: packet.flags,
-            },
+            packet: KeptPacket::of(packet),
         };
         self.arrivals += 1;
-        budget.take(held.packet.allocated());
+        budget.take(held.allocated());
         self.held.push(held);
     }
 
     /// The next packet that is due: it has waited for its time, or there are more than may wait, or the budget is
     /// overdrawn.
-    pub fn pop(&mut self, budget: &mut Budget) -> Option<Sorted> {
+    pub fn pop(&mut self, budget: &mut Budget) -> Option<KeptPacket> {
         let oldest = self.held.peek()?;
         let waited = self.clock.now().after(LATEST).since(oldest.age);
         let due = self.flushing
@@ -156,11 +120,11 @@ impl SortQueue {
         if !due {
             return None;
         }
-        let HeldRecord { packet, .. } = self.held.pop()?;
-        budget.give(packet.allocated());
+        let held = self.held.pop()?;
+        budget.give(held.allocated());
         // Ends by itself, so that packets behind it are queued again.
         self.flushing &= !self.held.is_empty();
-        Some(packet)
+        Some(held.packet)
     }
 
     /// Makes all packets due: at the end of the input, or when it has been silent for long.
@@ -182,6 +146,8 @@ impl SortQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::packet::LinkType;
+    use crate::base::time::Timestamp;
 
     const S: u64 = 1_000_000_000;
 

@@ -132,9 +132,25 @@ pub(super) struct Args {
     /// other stream: messages are found in it, and written to all outputs instead of the records (--dump writes it to NAME.decrypted beside them). As packets it has the port that its
     /// protocol has without TLS (80 for 443), so that readers know what it is. Records that cannot be opened stay what they are.
     /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. Key logs that a pcapng
-    /// capture holds itself (editcap --inject-secrets) need no option: they are used from where they stand on, but for --keep-secrets.
+    /// capture holds itself (editcap --inject-secrets) need no option, but for --keep-secrets: in a file they are looked for before its packets
+    /// are read; in a pipe, and in a compressed file, they are used from where they stand on, and for what --keylog-wait holds.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", hide_short_help = true)]
     pub(super) keylog: Vec<PathBuf>,
+
+    /// Hold packets behind a TLS ClientHello up to this long until the secrets of its session are there [default: off; 1s with --live and --keylog]
+    ///
+    /// For secrets that are written, or arrive, later than the packets. All packets behind the hello are held, so that everything keeps its order, and none is held for
+    /// longer than this: by the times of the packets, with --live by the clock. At most 100,000 packets are held, and what --memory-limit leaves; decrypted.awaited_in_vain counts the sessions
+    /// whose secrets did not come in time. A session without secrets holds up its own TIME only.
+    #[arg(long, value_name = "TIME", value_parser = time_or_off, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
+    pub(super) keylog_wait: Option<Duration>,
+
+    /// Give what TLS records held this server port in packets, and look for the protocol of that port first [default: by ALPN and port]
+    ///
+    /// Readers of packets choose the protocol by the port. Without this option it is the one that the protocol which the two ends agreed on (ALPN) has without TLS, or else the one
+    /// that belongs to the port of TLS (80 for 443); a port that belongs to no protocol over TLS stays.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Input", hide_short_help = true)]
+    pub(super) decrypted_port: Option<u16>,
 
     /// How records of TLS come out [default: opened]
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = TlsForm::Opened, help_heading = "Input", hide_short_help = true, hide_default_value = true)]
@@ -314,6 +330,12 @@ pub(super) struct Args {
     /// fail are told and counted.
     #[arg(long, value_name = "COMMAND", value_parser = command_words, help_heading = "Output", hide_short_help = true)]
     pub(super) on_file: Option<CommandWords>,
+
+    /// Extract the certificates that TLS shows too, each once, as NAME.der
+    ///
+    /// Those of TLS 1.2 and before stand in clear; those of 1.3 are there where records are opened (--keylog). NAME is the common name of the subject.
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(super) certificates: bool,
 
     /// Write a page that shows the extracted files: DIR/index.html
     #[arg(long, help_heading = "Output", hide_short_help = true)]

@@ -91,6 +91,8 @@ pub struct Config {
     pub keep_secrets: bool,
     /// `--keylog`, unless records of TLS come out as they are.
     pub keylogs: Vec<PathBuf>,
+    /// `--keylog-wait`; zero: nothing waits for secrets.
+    pub keylog_wait: Duration,
     /// Key logs in the captures are used.
     pub own_keys: bool,
     /// The command line names an input, be it `-`.
@@ -414,6 +416,7 @@ fn idle_options(
             extract,
             add_extract,
         ),
+        ("certificates", "--certificates", extract, add_extract),
         ("extract_min", "--extract-min", extract, add_extract),
         ("extract_max", "--extract-max", extract, add_extract),
         (
@@ -723,6 +726,7 @@ fn config(
             },
             sums: args.hash.clone(),
             on_file: args.on_file.map(|words| words.0).unwrap_or_default(),
+            certificates: args.certificates,
             index: args.index,
         },
     });
@@ -843,6 +847,12 @@ fn config(
         threads: args.threads,
         live: args.live,
         keep_secrets: args.keep_secrets,
+        keylog_wait: match (args.tls, args.keylog_wait) {
+            (TlsForm::Records, _) => Duration::ZERO,
+            (TlsForm::Opened, Some(wait)) => wait,
+            (TlsForm::Opened, None) if args.live && !args.keylog.is_empty() => LIVE_KEYLOG_WAIT,
+            (TlsForm::Opened, None) => Duration::ZERO,
+        },
         keylogs: match args.tls {
             TlsForm::Opened => args.keylog,
             TlsForm::Records => Vec::new(),
@@ -855,6 +865,10 @@ fn config(
         rules,
     })
 }
+
+/// `--keylog-wait` with `--live` and `--keylog`.
+// Programs write their secrets before the records that need them are on their way; what is late is the capture, or a copied key log.
+const LIVE_KEYLOG_WAIT: Duration = Duration::from_secs(1);
 
 /// As <https://no-color.org> has it; and a terminal that says it is dumb shows escape sequences as they are.
 pub fn colors_are_unwanted() -> bool {
@@ -1245,6 +1259,7 @@ fn limits(args: &Args) -> Limits {
         look_behind_segments: args.look_behind.segments,
         look_behind_time: args.look_behind.time,
         wait_ack: args.wait_ack,
+        decrypted_port: args.decrypted_port,
         tcp_buffer: args.tcp_buffer,
         tcp_holes: args.tcp_holes,
         max_gap: args.max_gap,

@@ -13,6 +13,7 @@ pub mod config;
 mod docs;
 mod history;
 mod ini;
+mod key_wait;
 mod keylogs;
 mod likeness;
 mod lines;

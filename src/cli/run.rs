@@ -1,11 +1,12 @@
 //! A run: reads the inputs to their end, and says what went wrong.
 //!
 //! ```text
-//!  Inputs ──> [SortQueue] ──> Assembler ──> Outputs
+//!  Inputs ──> [SortQueue] ──> [KeyWait] ──> Assembler ──> Outputs
 //! ```
 
 use super::config::Config;
 use super::history::CountersHistory;
+use super::key_wait::KeyWait;
 use super::keylogs::{self, KeyFiles};
 use super::lines::Wrapping;
 use super::live::{Silence, TICK};
@@ -23,7 +24,8 @@ use crate::base::counters::{ChannelCounters, Counters, InputCounters};
 use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use crate::capture::{FileHeader, Inputs, SortQueue, Warning, input_path};
+use crate::capture::{FileHeader, Inputs, SortQueue, Totals, Warning, input_path};
+use crate::message::records::KeyLog;
 use crate::sink::FileFormat;
 use crate::sink::OddPort;
 use crate::sink::OutputError;
@@ -37,7 +39,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Exit status after an error.
 pub const FAILED: u8 = 2;
@@ -47,6 +49,8 @@ const HELD: u8 = 1;
 const WARNINGS: u64 = 20;
 /// Errors that the outputs can have at once: each has one of its own, and a dump or a list one more.
 const ERRORS: usize = 1000;
+/// How often key logs are looked at behind the end of the input.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Reads of a file, 1 MiB each, for which outputs may gather what they write: with thousands of stream files, a write for each of them
 /// behind every read is most of the work.
 const GATHERED: u32 = 64;
@@ -73,8 +77,8 @@ struct Run<'a> {
     config: &'a Config,
     inputs: Inputs,
     keys: KeyFiles,
-    /// Key logs in the captures that were taken.
-    key_logs: usize,
+    key_wait: Option<KeyWait>,
+    own_keys: OwnKeys,
     assembler: Assembler<Outputs>,
     sctp_stats: Option<SctpStats>,
     history: Option<CountersHistory>,
@@ -96,6 +100,23 @@ struct Run<'a> {
     /// What is known of the first input, and the packets that wait to be sorted, where an earlier run is gone on with.
     begun: Option<FileHeader>,
     queue: Option<SortQueue>,
+}
+
+/// Key logs in the captures themselves.
+struct OwnKeys {
+    /// How many of them were taken.
+    // None is, where they are passed on: who wants them in the output wants them to open it.
+    taken: usize,
+}
+
+impl OwnKeys {
+    /// Takes those that have been read since the last call.
+    fn read(&mut self, totals: &Totals, assembler: &mut Assembler<Outputs>) {
+        for text in totals.key_logs.get(self.taken..).unwrap_or_default() {
+            assembler.keys().add(text);
+            self.taken += 1;
+        }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -148,6 +169,16 @@ impl<'a> Run<'a> {
             FAILED
         })?;
         places::check(config).map_err(|e| fail(&e))?;
+        let mut secrets = KeyLog::default();
+        secrets.go_on(before.found_sessions);
+        if config.own_keys {
+            // It may take as long as it takes to read the files.
+            signals.end_at_once(true);
+            inputs.key_logs(&mut |text| {
+                secrets.add(text);
+            });
+            signals.end_at_once(false);
+        }
         inputs.begin().map_err(|e| fail(&e))?;
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
         signals.end_at_once(true);
@@ -191,7 +222,11 @@ impl<'a> Run<'a> {
             }
         };
         let mut assembler = assembler.with_rules(config.rules.clone());
-        assembler.keys().go_on(before.found_sessions);
+        let key_wait = KeyWait::new(config.keylog_wait, config.live);
+        if key_wait.is_some() || !config.keylogs.is_empty() {
+            secrets.expect_more(key_wait.is_some());
+        }
+        *assembler.keys() = secrets;
         if let Some((stats, periods)) = sctp_stats.as_mut().zip(before.sctp_periods) {
             stats.go_on(periods);
         }
@@ -222,7 +257,10 @@ impl<'a> Run<'a> {
             config,
             inputs,
             keys,
-            key_logs: 0,
+            key_wait,
+            own_keys: OwnKeys {
+                taken: if config.own_keys { 0 } else { usize::MAX },
+            },
             assembler,
             sctp_stats,
             history,
@@ -520,6 +558,7 @@ impl<'a> Run<'a> {
             self.note_inputs();
             self.say_input(&mut input);
             self.read_keys();
+            self.release_packets();
             // As many messages as are wanted may have been written by the run before.
             let read = match self.assembler.sink().is_full() {
                 true => Ok(()),
@@ -555,6 +594,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        self.await_last_keys();
         self.end_progress(progress);
         // Order: the queue empties into the assembler, that into the outputs, and those are closed
         // last.
@@ -564,6 +604,7 @@ impl<'a> Run<'a> {
             if let Some(queue) = &mut queue {
                 self.empty(queue);
             }
+            self.give_up_keys();
             self.assembler.flush();
         }
         let sink = self.assembler.sink();
@@ -596,6 +637,8 @@ impl<'a> Run<'a> {
 
     /// Keeps all that waits for the next run.
     fn save_state(&mut self, path: &Path, queue: &Option<SortQueue>) {
+        // Keys are in no state, and what waits for them would not be either.
+        self.give_up_keys();
         let (sink, cx) = self.assembler.sink_and_context();
         sink.settle(cx);
         // What the state says that was written is written.
@@ -628,6 +671,41 @@ impl<'a> Run<'a> {
         for note in self.keys.read(self.assembler.keys()) {
             self.tell("key logs", &note);
         }
+        self.own_keys
+            .read(self.inputs.totals(), &mut self.assembler);
+    }
+
+    /// Hands on the packets that waited for secrets, as far as these have come.
+    fn release_packets(&mut self) {
+        let periods = (&mut self.sctp_stats, &mut self.history);
+        let input = &self.inputs.totals().counters;
+        release(&mut self.key_wait, periods, &mut self.assembler, input);
+    }
+
+    /// Hands on all packets that wait for secrets.
+    fn give_up_keys(&mut self) {
+        while let Some(wait) = self.key_wait.as_mut().filter(|wait| wait.waits()) {
+            wait.give_up(&mut self.assembler);
+            self.release_packets();
+        }
+    }
+
+    /// The input has ended: what of its own secrets came last, and with `--live` those that may still come.
+    fn await_last_keys(&mut self) {
+        self.read_keys();
+        self.release_packets();
+        let waits = |run: &Self| {
+            run.key_wait
+                .as_ref()
+                .is_some_and(|wait| wait.is_live() && wait.waits())
+        };
+        while waits(self) && !self.inputs.is_stopped() && !self.assembler.sink().is_full() {
+            // What waits is not shown later than it has to be.
+            self.flush();
+            std::thread::sleep(LOOK_AGAIN);
+            self.read_keys();
+            self.release_packets();
+        }
     }
 
     /// Hands on all packets that wait to be sorted.
@@ -635,7 +713,8 @@ impl<'a> Run<'a> {
         queue.flush();
         let periods = (&mut self.sctp_stats, &mut self.history);
         let input = &self.inputs.totals().counters;
-        sorted_packets(queue, periods, &mut self.assembler, input);
+        let to = (&mut self.key_wait, &mut self.assembler);
+        sorted_packets(queue, periods, to, input);
         self.assembler.counters_mut().buffer.sorting = 0;
     }
 
@@ -653,7 +732,9 @@ impl<'a> Run<'a> {
         {
             self.empty(queue);
         }
-        self.assembler.silence(passed);
+        if !self.key_wait.as_ref().is_some_and(KeyWait::waits) {
+            self.assembler.silence(passed);
+        }
     }
 
     /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
@@ -738,7 +819,10 @@ impl<'a> Run<'a> {
         interfaces: &mut usize,
     ) -> Result<(), Error> {
         // Where nothing has to be done between two packets, they go straight from the one to the other.
-        let straight = queue.is_none() && self.sctp_stats.is_none() && self.history.is_none();
+        let straight = queue.is_none()
+            && self.sctp_stats.is_none()
+            && self.history.is_none()
+            && self.key_wait.is_none();
         loop {
             while straight
                 && *interfaces > 0
@@ -768,33 +852,26 @@ impl<'a> Run<'a> {
             for block in &totals.blocks {
                 self.assembler.sink().block(block);
             }
-            // Who wants them in the output wants them to open it.
-            if totals.key_logs.len() > self.key_logs && self.config.own_keys {
-                for text in &totals.key_logs[self.key_logs..] {
-                    self.assembler.keys().add(text);
-                }
-                self.key_logs = totals.key_logs.len();
-            }
+            self.own_keys.read(totals, &mut self.assembler);
             if !totals.comments.is_empty() {
                 let sink = self.assembler.sink();
                 sink.comments(packet.frame, &totals.comments);
             }
             match queue {
                 None => {
-                    // Statistics end by the capture's time, so that a file gives the same periods
-                    // however fast it is read.
                     let periods = (&mut self.sctp_stats, &mut self.history);
                     let unused = Some(&packet);
                     let input = (&totals.counters, unused);
-                    end_periods(periods, &mut self.assembler, input, packet.time);
-                    self.assembler.packet(&packet);
+                    let to = (&mut self.key_wait, &mut self.assembler);
+                    hand_on(&packet, periods, to, input);
                 }
                 Some(queue) => {
                     queue.push(&packet, self.assembler.budget());
                     let buffer = &mut self.assembler.counters_mut().buffer;
                     buffer.sorting_peak = buffer.sorting_peak.max(queue.len() as u64);
                     let periods = (&mut self.sctp_stats, &mut self.history);
-                    sorted_packets(queue, periods, &mut self.assembler, &totals.counters);
+                    let to = (&mut self.key_wait, &mut self.assembler);
+                    sorted_packets(queue, periods, to, &totals.counters);
                     self.assembler.counters_mut().buffer.sorting = queue.len() as u64;
                 }
             }
@@ -955,14 +1032,56 @@ type Periodic<'a> = (&'a mut Option<SctpStats>, &'a mut Option<CountersHistory>)
 fn sorted_packets(
     queue: &mut SortQueue,
     (stats, history): Periodic<'_>,
-    assembler: &mut Assembler<Outputs>,
+    (key_wait, assembler): (&mut Option<KeyWait>, &mut Assembler<Outputs>),
     input: &InputCounters,
 ) {
     while let Some(sorted) = queue.pop(assembler.budget()) {
-        let packet = sorted.packet();
         // Those that wait to be sorted have been read.
+        let to = (&mut *key_wait, &mut *assembler);
+        hand_on(&sorted.packet(), (stats, history), to, (input, None));
+    }
+}
+
+/// Hands a packet on, unless it has to wait for secrets. `input`: as for [`end_periods`].
+#[inline]
+fn hand_on(
+    packet: &Packet<'_>,
+    (stats, history): Periodic<'_>,
+    (key_wait, assembler): (&mut Option<KeyWait>, &mut Assembler<Outputs>),
+    input: (&InputCounters, Option<&Packet<'_>>),
+) {
+    if let Some(wait) = key_wait
+        && wait.keeps(packet, assembler)
+    {
+        return release(key_wait, (stats, history), assembler, input.0);
+    }
+    // Statistics end by the capture's time, so that a file gives the same periods
+    // however fast it is read.
+    end_periods((stats, history), assembler, input, packet.time);
+    assembler.packet(packet);
+    if let Some(wait) = key_wait {
+        wait.look(assembler, None);
+    }
+}
+
+/// Hands on the packets that waited for secrets, as far as these have come.
+fn release(
+    key_wait: &mut Option<KeyWait>,
+    (stats, history): Periodic<'_>,
+    assembler: &mut Assembler<Outputs>,
+    input: &InputCounters,
+) {
+    let Some(wait) = key_wait else {
+        return;
+    };
+    while !assembler.sink().is_full()
+        && let Some((kept, came)) = wait.pop(assembler)
+    {
+        let packet = kept.packet();
+        // It has been read long ago.
         end_periods((stats, history), assembler, (input, None), packet.time);
         assembler.packet(&packet);
+        wait.look(assembler, Some(came));
     }
 }
 

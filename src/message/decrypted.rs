@@ -11,8 +11,10 @@
 use super::carry::Around;
 use super::events::{MessageStart, Piece};
 use super::held_part::ChunkOrigin;
-use super::protocols::plain_port;
-use super::records::{APPLICATION_DATA, KeyLog, Lost, NotOpened, Opened, RecordPlace, Session};
+use super::protocols::{alpn_port, plain_port};
+use super::records::{
+    APPLICATION_DATA, KeyLog, Lost, NotOpened, Opened, RecordPlace, SaidMessage, Session,
+};
 use crate::base::context::Context;
 use crate::base::counters::DecryptedCounters;
 use crate::base::flow::{Direction, Flow};
@@ -25,8 +27,10 @@ use crate::base::stream::{Chunk, Close, Gap, GapCause, ORIGIN, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
 
-/// Octets of a handshake message in clear that are gathered, at most: hellos are shorter, and certificates say nothing here.
+/// Octets of a handshake message in clear that are gathered, at most: hellos are shorter.
 const GATHERED: usize = 16 << 10;
+/// The same where somebody wants the certificates.
+const GATHERED_CHAIN: usize = 128 << 10;
 /// Octets that a sender puts into one record, at most: it goes on in the next one.
 const FULL: usize = 1 << 14;
 /// Between the sequence numbers of a connection and of the stream inside, which may have the same ports behind STARTTLS: readers take
@@ -37,6 +41,8 @@ const APART: u32 = 1 << 30;
 #[derive(Debug, Default)]
 pub(super) struct Openers {
     pub(super) keys: KeyLog,
+    /// The sink has a use for handshake messages.
+    pub(super) listens: bool,
     /// Messages that have ended in records, of which those who hear of the connection were not told yet.
     pub(super) ended: Vec<(Direction, Name)>,
 }
@@ -109,6 +115,11 @@ impl Gathered {
 }
 
 impl<C: Default> Decrypted<C> {
+    /// It is kept no longer.
+    pub(super) fn forget(self, cx: &mut Context) {
+        cx.budget.give(self.charged);
+    }
+
     /// When the stream inside wants to be woken.
     pub(super) fn wake(&self) -> Option<Instant> {
         self.inside.as_ref().and_then(|inside| inside.wake)
@@ -132,16 +143,18 @@ impl<C: Default> Decrypted<C> {
     pub(super) fn begin(
         &mut self,
         at: &mut Around<'_>,
-        keys: &KeyLog,
+        openers: &Openers,
         start: &MessageStart<'_>,
         source: ChunkOrigin,
         hand_over: bool,
     ) -> Seal {
-        let d = at.direction;
+        let (d, keys) = (at.direction, &openers.keys);
+        self.session.listen(openers.listens);
         let side = &at.sides[d.index()];
         self.session
             .begins(d, side.from_start.then_some(side.origin));
         let opens = match self.session.may_open(keys, d, start.head) {
+            _ if keys.opens_nothing() => false,
             Some(Err(why)) => {
                 *not_opened(&mut at.cx.counters.decrypted, why) += 1;
                 false
@@ -167,11 +180,15 @@ impl<C: Default> Decrypted<C> {
         (frame, time, interface): (u64, Timestamp, u32),
         seal: Seal,
     ) {
+        let most = match self.session.listens() {
+            true => GATHERED_CHAIN,
+            false => GATHERED,
+        };
         let gathered = &mut self.gathered[at.direction.index()];
         let room = match seal {
             // A record has no more.
             Seal::Opened => piece.data.len(),
-            Seal::Heard | Seal::No => GATHERED.saturating_sub(gathered.octets.len()),
+            Seal::Heard | Seal::No => most.saturating_sub(gathered.octets.len()),
         };
         let octets = piece.data.get(..room).unwrap_or(piece.data);
         gathered.octets.extend_from_slice(octets);
@@ -201,6 +218,16 @@ impl<C: Default> Decrypted<C> {
             offset: gathered.offset,
         };
         self.session.hear(place, end, &gathered.octets);
+    }
+
+    /// As [`Session::take_said`].
+    pub(super) fn take_said(&mut self) -> Vec<SaidMessage> {
+        self.session.take_said()
+    }
+
+    /// As [`Session::take_heard`].
+    pub(super) fn take_heard(&mut self) -> Option<[u8; 32]> {
+        self.session.take_heard()
     }
 
     /// Nobody knows how many octets are missing in this direction.
@@ -256,10 +283,10 @@ impl<C: Default> Decrypted<C> {
         if opened.lost.is_none() && content.is_empty() {
             return;
         }
-        let client = self.session.client();
+        let session = &self.session;
         let inside = self
             .inside
-            .get_or_insert_with(|| Box::new(Inside::new(at, client)));
+            .get_or_insert_with(|| Box::new(Inside::new(at, session)));
         let lost = &mut inside.lost[d.index()];
         *lost = match (*lost, opened.lost) {
             (Some(Lost::Octets(a)), Some(Lost::Octets(b))) => Some(Lost::Octets(a + b)),
@@ -336,12 +363,21 @@ impl<C: Default> Decrypted<C> {
 }
 
 impl<C: Default> Inside<C> {
-    fn new(at: &Around<'_>, client: Option<Direction>) -> Self {
+    fn new(at: &Around<'_>, session: &Session) -> Self {
         let ports = at.flow.ports(Direction::Forward);
-        let plain = match client {
-            Some(Direction::Forward) => (ports.0, plain_port(ports.1)),
-            Some(Direction::Reverse) => (plain_port(ports.0), ports.1),
-            None => (plain_port(ports.0), plain_port(ports.1)),
+        let client = session.client();
+        let agreed = || session.alpn().and_then(alpn_port);
+        let chosen = at.cx.limits.decrypted_port.or_else(agreed);
+        let plain = |port| chosen.unwrap_or_else(|| plain_port(port));
+        // Where nobody knows who the server is, it is the one whose port belongs to a protocol over TLS, or the lower one.
+        let known = |port| plain_port(port) != port;
+        let forward = client.map_or_else(
+            || known(ports.1) || !known(ports.0) && ports.1 <= ports.0,
+            |client| client == Direction::Forward,
+        );
+        let plain = match forward {
+            true => (ports.0, plain(ports.1)),
+            false => (plain(ports.0), ports.1),
         };
         Self {
             conversation: C::default(),

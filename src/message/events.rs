@@ -1,5 +1,6 @@
 //! What the message stage delivers.
 
+use super::records::HandshakeMessage;
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::counters::Discard;
@@ -171,6 +172,18 @@ pub trait MessageSink {
     /// A message of a stream that this connection carries has ended, in this direction.
     fn carried(&mut self, at: &mut StreamContext<'_, Self::State>, protocol: &'static str) {
         let _ = (at, protocol);
+    }
+    /// It has a use for [`handshake`](Self::handshake): asked when the run begins.
+    fn hears_handshakes(&self) -> bool {
+        false
+    }
+    /// A handshake message of TLS is whole, and was read: a hello, the server's encrypted extensions, or a chain of certificates.
+    fn handshake(
+        &mut self,
+        at: &mut StreamContext<'_, Self::State>,
+        message: &HandshakeMessage<'_>,
+    ) {
+        let _ = (at, message);
     }
     /// Records of TLS of this connection are opened from here on: what they hold is told as a stream of a flow that was encrypted
     /// ([`Flow::decrypted`](crate::base::flow::Flow::decrypted)), with a state of its own.

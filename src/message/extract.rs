@@ -6,7 +6,7 @@
 use super::bundled::Bundle;
 use super::carry::{self, Brought, CarriedStreams, ToCarrier};
 use super::custom::{Around, CustomDetector, CustomFramer, Verdict};
-use super::decrypted::{Decrypted, Openers, Seal};
+use super::decrypted::{Decrypted, Gathered, Openers, Seal};
 use super::doubt::{HeldOctets, MOST_PARTS, Outlook};
 use super::events::{DatagramMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use super::framing::{
@@ -14,7 +14,7 @@ use super::framing::{
 };
 use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
-use super::records::KeyLog;
+use super::records::{HandshakeMessage, KeyLog};
 use super::row::BundledLength;
 use super::rules::Rules;
 use crate::base::checksum::Sum;
@@ -680,10 +680,14 @@ fn count(
 impl<M: MessageSink> Extractor<M> {
     /// An extractor that pushes messages to `sink`.
     pub fn new(sink: M) -> Self {
+        let openers = Openers {
+            listens: sink.hears_handshakes(),
+            ..Openers::default()
+        };
         Self {
             sink,
             rules: Rules::default(),
-            openers: Openers::default(),
+            openers,
             custom: Vec::new(),
             looked: vec![0; STREAMS.len() + 1],
             last_bundled: (NO_PROTOCOL, protocols::bundled_length(NO_PROTOCOL)),
@@ -1526,12 +1530,26 @@ impl<M: MessageSink> Extractor<M> {
         source: ChunkOrigin,
         hand_over: bool,
     ) -> Seal {
-        let keys = &self.openers.keys;
-        if keys.is_empty() || !protocols::is_opened_with_keys(start.protocol) {
+        let openers = &self.openers;
+        let opens = !openers.keys.opens_nothing();
+        if !(opens || openers.listens) || !protocols::is_opened_with_keys(start.protocol) {
+            return Seal::No;
+        }
+        if !opens && !protocols::may_be_read(start.head) {
+            // The handshake is over, and nothing is opened behind it.
+            if let Some(kept) = at.state.decrypted.take() {
+                kept.forget(at.cx);
+            }
             return Seal::No;
         }
         let mut kept = at.state.decrypted.take().unwrap_or_default();
-        let seal = kept.begin(&mut carry::Around::of(at), keys, start, source, hand_over);
+        let seal = kept.begin(
+            &mut carry::Around::of(at),
+            openers,
+            start,
+            source,
+            hand_over,
+        );
         at.state.decrypted = Some(kept);
         seal
     }
@@ -1595,10 +1613,27 @@ impl<M: MessageSink> Extractor<M> {
             come(at, now);
             gathered.octets.clear();
         }
+        if self.openers.keys.opens_nothing() {
+            // Nothing is gathered behind the handshake.
+            gathered = Gathered::default();
+        }
         kept.put_back(d, gathered);
         kept.charge(at.cx);
+        if let Some(random) = kept.take_heard() {
+            self.openers.keys.heard(random);
+        }
+        let said = kept.take_said();
         let begins = kept.begins_to_open(&self.openers.keys);
         at.state.decrypted = Some(kept);
+        for (kind, body, hidden) in &said {
+            let message = HandshakeMessage {
+                kind: *kind,
+                body,
+                hidden: *hidden,
+            };
+            self.sink
+                .handshake(&mut at.with(|s| &mut s.state), &message);
+        }
         if begins {
             self.sink.opens_records(&mut at.with(|s| &mut s.state));
         }

@@ -40,6 +40,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tls;
 mod watch;
 pub mod writer;
 

@@ -108,6 +108,10 @@ macro_rules! forward_events {
                 compressed: bool
             );
             state skipped($crate::transport::stream::StreamContext<'_, Self::State>, offset: u64, octets: u64);
+            state handshake(
+                $crate::transport::stream::StreamContext<'_, Self::State>,
+                message: &$crate::message::records::HandshakeMessage<'_>
+            );
             state carried_end($crate::transport::stream::StreamContext<'_, Self::State>);
             state carried($crate::transport::stream::StreamContext<'_, Self::State>, protocol: &'static str);
             plain datagram(

@@ -495,6 +495,15 @@ impl MessageSink for Outputs {
         !self.packets_alone
     }
 
+    fn hears_handshakes(&self) -> bool {
+        let OutputTable {
+            json, rows, files, ..
+        } = &self.table;
+        json.is_some()
+            || rows.as_ref().is_some_and(MessageSink::hears_handshakes)
+            || files.as_ref().is_some_and(MessageSink::hears_handshakes)
+    }
+
     fn opens_records(&mut self, at: &mut StreamContext<'_, OutputState>) {
         at.state.opened = true;
     }

@@ -862,7 +862,7 @@ fn bash_completes_values_and_items_of_lists() {
     assert!(zsh.contains(":LIST:_sequence compadd - 104apci "), "{zsh}");
     let fish = run(["--completions", "fish"], b"").text();
     assert!(
-        fish.contains(" -f -a \"(__fish_append , amqp.content_type "),
+        fish.contains(" -f -a \"(__fish_append , alpn amqp.content_type "),
         "{fish}"
     );
     // The protocols of an output, behind its name.

@@ -3,8 +3,11 @@
 use crate::common::{self, counter, fields, inet_asm, run, sha256, testdata, tshark};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 use tempfile::tempdir;
 
 /// The captures of `testdata/tls`: name, capture, key log.
@@ -24,7 +27,7 @@ fn captures() -> Vec<(String, Vec<u8>, PathBuf)> {
         })
         .collect();
     all.sort();
-    assert_eq!(all.len(), 9);
+    assert_eq!(all.len(), 11);
     all
 }
 
@@ -254,29 +257,53 @@ fn no_secret_comes_out() {
     for (name, capture, keys) in captures() {
         let text = fs::read_to_string(&keys).expect("keys");
         let keys = keys.display().to_string();
+        let dir = tempdir().expect("a folder");
+        let files = dir.path().join("files").display().to_string();
         let args = [
+            "-x",
+            &files,
+            "--certificates",
+            "--keylog-wait=1s",
             "-j",
             "-vv",
             "-s=all",
             "--trace",
             "tcp",
-            "--json-body=hex",
+            "--json-body=text",
             "--keylog",
             &keys,
             "-",
         ];
         let done = run(args, &capture);
-        let all = [done.stdout.as_slice(), done.stderr.as_bytes()].concat();
-        let all = String::from_utf8_lossy(&all).to_lowercase();
+        done.code(0);
+        let written = common::files(&dir.path().join("files"));
+        let written = written.into_iter().map(|(_, octets)| octets);
+        let octets = [
+            done.stdout,
+            done.stderr.into_bytes(),
+            written.collect::<Vec<_>>().concat(),
+        ]
+        .concat();
+        let all = String::from_utf8_lossy(&octets).to_lowercase();
         let saved = run(["--save-config", "--keylog", &keys], b"");
         let saved = String::from_utf8_lossy(&saved.stdout).into_owned();
+        let mut secrets = 0;
         for line in text.lines() {
-            let secret = line.rsplit(' ').next().expect("a secret");
+            let Some(secret) = line.split(' ').nth(2).filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            secrets += 1;
             assert!(
                 !all.contains(secret) && !saved.contains(secret),
                 "{name}: {line}"
             );
+            let half: Vec<u8> = (0..32)
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&secret[at..at + 2], 16).expect("digits"))
+                .collect();
+            assert!(!common::contains(&octets, &half), "{name}: {line}");
         }
+        assert!(secrets > 0, "{name}");
     }
 }
 
@@ -322,4 +349,298 @@ fn a_capture_brings_its_own_keys() {
     // Where the output carries them on, its reader opens it.
     let kept = run(["--keep-secrets", "-w", "-", "-"], &capture).ok();
     assert_eq!(tshark(["-Y", "http"], &kept).lines().count(), 8);
+}
+
+/// A pcapng capture with a key log in it: ahead of the packets, and behind all of them.
+fn with_secrets(name: &str, dir: &std::path::Path) -> [Vec<u8>; 2] {
+    let (_, keys) = of(name);
+    let with = dir.join("with.pcapng");
+    let plain = testdata("tls").join(name).with_extension("pcap");
+    let done = Command::new("editcap")
+        .args(["--inject-secrets", &format!("tls,{keys}")])
+        .args([&plain, &with])
+        .status();
+    assert!(done.expect("editcap").success());
+    let capture = common::read(&with);
+    let (mut at, mut behind, mut secrets) = (0, Vec::new(), Vec::new());
+    while let Some(len) = capture.get(at + 4..at + 8) {
+        let len = u32::from_le_bytes(len.try_into().expect("four")) as usize;
+        let block = &capture[at..at + len];
+        let to = if block.starts_with(&[10, 0, 0, 0]) {
+            &mut secrets
+        } else {
+            &mut behind
+        };
+        to.extend(block);
+        at += len;
+    }
+    behind.extend(secrets);
+    assert_eq!(behind.len(), capture.len());
+    [capture, behind]
+}
+
+#[test]
+fn keys_behind_their_packets_open_them() {
+    let dir = tempdir().expect("a folder");
+    let [ahead, behind] = with_secrets("tls13-aes256", dir.path());
+    let opened = run(["-p", "-"], &ahead).text();
+    let plain = run(["-p", "--tls", "records", "-"], &ahead).text();
+    assert_ne!(opened, plain);
+    // Of a file they are known before its packets are read, also where it is the standard input.
+    let path = dir.path().join("behind.pcapng");
+    fs::write(&path, &behind).expect("a file");
+    assert_eq!(run(["-p", &path.display().to_string()], b"").text(), opened);
+    let mut command = inet_asm(["-p", "-"]);
+    command.stdin(fs::File::open(&path).expect("a file"));
+    assert_eq!(
+        String::from_utf8_lossy(&command.output().expect("runs").stdout),
+        opened
+    );
+    // Two captures of one run: those of the second open the first.
+    let first = testdata("tls/tls13-aes256.pcap").display().to_string();
+    let both = run(["-p", &first, &path.display().to_string()], b"").text();
+    assert!(!both.contains("application data"), "{both}");
+    // Of a pipe, as far as packets wait for them.
+    assert_eq!(run(["-p", "-"], &behind).text(), plain);
+    let done = run(["-p", "-s", "--keylog-wait", "1h", "-"], &behind);
+    assert_eq!(String::from_utf8_lossy(&done.stdout), opened);
+    // When the packets of the second connection are looked at, its key has come with that of the first.
+    assert_eq!(counter(&done.stderr, "decrypted.awaited"), 1);
+    assert_eq!(counter(&done.stderr, "decrypted.awaited_in_vain"), 0);
+    // Who does not want them opened does not get that.
+    let records = run(["-p", "--tls", "records", &path.display().to_string()], b"");
+    assert_eq!(records.text(), plain);
+}
+
+#[test]
+fn a_key_that_comes_late_opens_what_waited_for_it_or_is_counted() {
+    let (capture, keys) = of("tls12-gcm");
+    let dir = tempdir().expect("a folder");
+    let fifo = dir.path().join("keys");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    let path = fifo.display().to_string();
+    let opened = run(["-p", "--keylog", &keys, "-"], &capture).ok();
+    let plain = run(["-p", "-"], &capture).ok();
+    let late = |wait: &str| {
+        let args = [
+            "-p",
+            "-s",
+            "--live",
+            "--keylog-wait",
+            wait,
+            "--keylog",
+            &path,
+            "-",
+        ];
+        let mut child = common::start(&mut inet_asm(args));
+        // All that comes of the connections comes before any of their keys, and so does the end of the input.
+        child
+            .stdin
+            .take()
+            .expect("stdin")
+            .write_all(&capture)
+            .expect("written");
+        thread::sleep(Duration::from_millis(300));
+        let mut fifo = fs::File::options()
+            .write(true)
+            .open(&fifo)
+            .expect("the key log");
+        fifo.write_all(&fs::read(&keys).expect("keys"))
+            .expect("written");
+        drop(fifo);
+        child.wait_with_output().expect("ends")
+    };
+    let done = late("20s");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.stdout, opened, "{said}");
+    assert_eq!(counter(&said, "decrypted.awaited_in_vain"), 0);
+    assert!(counter(&said, "decrypted.awaited") > 0);
+    // By the times of the capture nothing waits for longer than its packets say.
+    let none = dir.path().join("none");
+    fs::write(&none, "").expect("a file");
+    let none = none.display().to_string();
+    let done = run(
+        ["-p", "-s", "--keylog-wait", "5ms", "--keylog", &none, "-"],
+        &capture,
+    );
+    assert_eq!(done.stdout, plain);
+    let awaited = counter(&done.stderr, "decrypted.awaited");
+    assert!(awaited > 0);
+    assert_eq!(counter(&done.stderr, "decrypted.awaited_in_vain"), awaited);
+    assert_eq!(counter(&done.stderr, "decrypted.awaited_full"), 0);
+    assert_eq!(counter(&done.stderr, "buffer.waiting"), 0);
+}
+
+/// The objects of connections, as `-j` writes them.
+fn connections(args: &[&str], capture: &[u8]) -> Vec<serde_json::Value> {
+    let text = run([args, &["-j", "-"]].concat(), capture).text();
+    let objects = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    objects
+        .filter(|object: &serde_json::Value| object["type"] == "connection")
+        .collect()
+}
+
+#[test]
+fn connections_say_what_tls_they_have() {
+    let some = [
+        "tls10-cbc",
+        "tls12-gcm",
+        "tls12-renegotiated",
+        "tls13-aes256",
+        "tls13-retry",
+    ];
+    let all = captures().into_iter();
+    for (name, capture, keys) in all.filter(|(name, ..)| some.contains(&name.as_str())) {
+        let keys = keys.display().to_string();
+        let open = connections(&["--keylog", &keys], &capture);
+        let closed = connections(&[], &capture);
+        assert_eq!(open.len(), closed.len());
+        let version = format!("1.{}", &name[4..5]);
+        // Of each connection: a client that is asked for another hello has shown itself with the first, and then the server says its own.
+        let fields = |kind: &str, field: &str, first: bool| -> Vec<String> {
+            let filter = format!("tls.handshake.type=={kind}");
+            let options = ["-d", "tcp.port==9001,tls"];
+            let mut of: Vec<(String, String)> = Vec::new();
+            for row in fields(&filter, &["tcp.stream", field], &options, &capture) {
+                match of.last_mut().filter(|(stream, _)| *stream == row[0]) {
+                    Some(_) if first => {}
+                    Some(last) => last.1.clone_from(&row[1]),
+                    None => of.push((row[0].clone(), row[1].clone())),
+                }
+            }
+            of.into_iter().map(|(_, value)| value).collect()
+        };
+        let said = |from: &[serde_json::Value], field: &str| -> Vec<String> {
+            let all = from.iter().map(|one| one["tls"][field].as_str());
+            all.map(|text| text.unwrap_or("null").to_owned()).collect()
+        };
+        assert_eq!(
+            said(&closed, "ja3"),
+            fields("1", "tls.handshake.ja3", true),
+            "{name}"
+        );
+        assert_eq!(
+            said(&closed, "ja3s"),
+            fields("2", "tls.handshake.ja3s", false),
+            "{name}"
+        );
+        for connection in open.iter().chain(&closed) {
+            let tls = &connection["tls"];
+            assert_eq!(tls["version"], version.as_str(), "{name}");
+            assert!(
+                tls["cipher"]
+                    .as_str()
+                    .is_some_and(|name| name.starts_with("TLS_"))
+            );
+            assert_eq!(tls["sni"], "localhost");
+            let ja4 = tls["ja4"].as_str().expect("a fingerprint");
+            assert_eq!((ja4.len(), &ja4[3..4]), (36, "d"), "{ja4}");
+        }
+        // The one certificate of each capture; in TLS 1.3 it is encrypted, and a session that is resumed shows none.
+        let shown = |all: &[serde_json::Value]| -> BTreeSet<String> {
+            let chains = all.iter().flat_map(|one| {
+                one["tls"]["certificates"]
+                    .as_array()
+                    .expect("a list")
+                    .clone()
+            });
+            chains
+                .map(|one| {
+                    assert_eq!(one["subject"], "CN=localhost", "{name}");
+                    one["sha256"].as_str().expect("a sum").to_owned()
+                })
+                .collect()
+        };
+        assert_eq!(shown(&open).len(), 1, "{name}");
+        assert_eq!(
+            shown(&closed).len(),
+            usize::from(version != "1.3"),
+            "{name}"
+        );
+        let dir = tempdir().expect("a folder");
+        let to = dir.path().join("files").display().to_string();
+        run(
+            ["-n", "-x", &to, "--certificates", "--keylog", &keys, "-"],
+            &capture,
+        )
+        .code(0);
+        let der = common::read(&dir.path().join("files/localhost.der"));
+        assert!(shown(&open).contains(&sha256(&der)), "{name}");
+        let table = run(["--table=connections", "--keylog", &keys, "-"], &capture).text();
+        assert!(
+            table.contains(&version) && table.contains("localhost"),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn what_both_ends_agreed_on_tells_what_is_inside() {
+    let (capture, keys) = of("tls13-retry");
+    let packets = run(["--keylog", &keys, "-w", "-", "-"], &capture).ok();
+    let http = fields("http", &["tcp.port"], &[], &packets);
+    assert_eq!(http.len(), 2);
+    assert!(
+        http.iter()
+            .all(|ports| ports[0].split(',').any(|port| port == "80")),
+        "{http:?}"
+    );
+    let agreed = |keys: &[&str]| connections(keys, &capture)[0]["tls"]["alpn"].clone();
+    assert_eq!(agreed(&["--keylog", &keys]), "http/1.1");
+    assert!(agreed(&[]).is_null());
+}
+
+#[test]
+fn keys_that_are_agreed_on_anew_open_what_follows_also_behind_a_loss() {
+    let (capture, keys) = of("tls12-renegotiated");
+    let all = records(&capture);
+    let sealed = all.iter().filter(|record| record.3).count() as u64;
+    // The changes of the cipher behind the first are encrypted too.
+    let changes = all.iter().filter(|record| record.2[0] == 20).count() as u64 - 2;
+    assert_eq!(changes, 4);
+    let opened = |capture: &[u8]| counter(&stats(&keys, capture), "decrypted.records");
+    assert_eq!(opened(&capture), sealed + changes);
+    // Without a packet of application data all but its record are opened.
+    let segments = common::segments(&capture);
+    let data = segments
+        .iter()
+        .enumerate()
+        .filter(|(_, segment)| segment.payload.first() == Some(&23));
+    let places: Vec<_> = data.map(|(place, _)| place).collect();
+    assert_eq!(places.len(), 5);
+    for place in places {
+        assert_eq!(
+            opened(&without(&capture, &[place])),
+            sealed + changes - 1,
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn the_port_of_what_was_encrypted_can_be_chosen() {
+    let (capture, keys) = of("tls12-gcm");
+    let args = [
+        "--keylog",
+        &keys,
+        "--decrypted-port",
+        "8080",
+        "-w",
+        "-",
+        "-",
+    ];
+    let packets = run(args, &capture).ok();
+    let ports: BTreeSet<_> = fields("http.request", &["tcp.dstport"], &[], &packets)
+        .concat()
+        .into_iter()
+        .collect();
+    assert_eq!(ports, BTreeSet::from(["8080".to_owned()]));
 }

@@ -524,6 +524,11 @@ pub(super) fn is_opened_with_keys(name: &str) -> bool {
     name == tls::PROTOCOL.name
 }
 
+/// A message of TLS that begins like this may be a handshake message in clear.
+pub(super) fn may_be_read(head: &[u8]) -> bool {
+    tls::is_handshake(head)
+}
+
 /// The port on which readers look for a protocol, where it was met on this one: this one if it is its own, else its first.
 #[must_use]
 pub fn clear_port(name: &str, port: u16) -> u16 {
@@ -546,6 +551,12 @@ pub(super) fn plain_port(port: u16) -> u16 {
         .iter()
         .find(|(tls, _)| *tls == port)
         .map_or(port, |(_, plain)| *plain)
+}
+
+/// The port without TLS of a protocol that two ends have agreed on (RFC 7301).
+pub(super) fn alpn_port(name: &[u8]) -> Option<u16> {
+    let known = tls::ALPN_PORTS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, port)| *port)
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.

@@ -66,6 +66,30 @@ pub(super) const PLAIN_PORTS: &[(u16, u16)] = &[
     (8883, 1883),
 ];
 
+/// Ports without TLS of protocols that clients and servers agree on (IANA, "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs").
+pub(super) const ALPN_PORTS: &[(&[u8], u16)] = &[
+    (b"http/1.0", 80),
+    (b"http/1.1", 80),
+    (b"h2", 80),
+    (b"ftp", 21),
+    (b"imap", 143),
+    (b"pop3", 110),
+    (b"managesieve", 4190),
+    (b"nntp", 119),
+    (b"nnsp", 433),
+    (b"irc", 6667),
+    (b"mqtt", 1883),
+    (b"dot", 53),
+    (b"sip/2", 5060),
+    (b"xmpp-client", 5222),
+    (b"xmpp-server", 5269),
+    (b"postgresql", 5432),
+    (b"stun.turn", 3478),
+    (b"stun.nat-discovery", 3478),
+    (b"radius/1.0", 1812),
+    (b"radius/1.1", 1812),
+];
+
 /// Recognises TLS.
 pub(crate) struct TlsDetector;
 
@@ -118,6 +142,11 @@ impl LengthFormat for Record {
     fn chain(&self) -> usize {
         CHAIN
     }
+}
+
+/// A record with handshake messages, in clear or not.
+pub(super) fn is_handshake(octets: &[u8]) -> bool {
+    octets.first() == Some(&HANDSHAKE)
 }
 
 /// A record that begins a connection: a hello, or an alert in its place.
@@ -264,11 +293,49 @@ impl Tls {
     }
 }
 
+/// A record in a direction that is encrypted: a change of the cipher may be encrypted too, where keys are agreed on anew (RFC 5246, 7.1).
+struct Sealed;
+
+impl LengthFormat for Sealed {
+    fn scan(&self) -> Scan<'_> {
+        Record.scan()
+    }
+
+    fn is_sure(&self, header: &[u8]) -> bool {
+        Record.is_sure(header)
+    }
+
+    fn wants(&self, octets: &[u8]) -> usize {
+        Record.wants(octets)
+    }
+
+    fn classify(&self, octets: &[u8]) -> Classified {
+        match octets.first_chunk::<HEADER>() {
+            Some([CHANGE_CIPHER_SPEC, 3, 1..=3, 0, len @ 17..=255]) => {
+                Classified::Message(u64::from(*len) + HEADER as u64)
+            }
+            _ => Record.classify(octets),
+        }
+    }
+
+    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
+        Record.follows(first, second)
+    }
+
+    fn chain(&self) -> usize {
+        Record.chain()
+    }
+}
+
 impl Framer for Tls {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let Classified::Message(len) = Record.classify(octets) else {
-            let short = Record.classify(octets) == Classified::More && at.next == Following::Octets;
+        let classified = match self.encrypted[d] {
+            true => Sealed.classify(octets),
+            false => Record.classify(octets),
+        };
+        let Classified::Message(len) = classified else {
+            let short = classified == Classified::More && at.next == Following::Octets;
             return if short {
                 Begin::NeedMore
             } else {
@@ -278,8 +345,9 @@ impl Framer for Tls {
         let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
         let kind = octet(octets, 0);
         let seals = matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
-        if seals
-            && !self.encrypted[d]
+        // Also where they change once more.
+        let changes = kind == CHANGE_CIPHER_SPEC && len > HEADER as u64 + 1;
+        if (changes || seals && !self.encrypted[d])
             && let Some(until) = at.wait_for_other()
         {
             // What it is encrypted with was agreed on before, by what the other side has said.
@@ -351,11 +419,11 @@ impl Framer for Tls {
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        length::search(&Record, octets, at.next, HOLD, |i| at.segment(i))
+        length::search(&Sealed, octets, at.next, HOLD, |i| at.segment(i))
     }
 
     fn needs(&self, octets: &[u8]) -> usize {
-        length::needs(&Record, octets, HOLD)
+        length::needs(&Sealed, octets, HOLD)
     }
 
     fn gap(&mut self, direction: Direction) {

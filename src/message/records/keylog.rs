@@ -127,6 +127,10 @@ pub struct KeyLog {
     guesses: Cell<u64>,
     /// What an earlier run has found, of sessions that have not been read again yet.
     before: FoundSessions,
+    /// More may come: connections are heard from their hellos on, though nothing is known of them.
+    grows: bool,
+    /// Sessions whose client was heard and whose secrets are not there, where somebody asks for these.
+    lacking: Option<Vec<[u8; 32]>>,
 }
 
 impl fmt::Debug for KeyLog {
@@ -222,9 +226,39 @@ impl KeyLog {
         Some(())
     }
 
-    /// There is no secret.
-    pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
+    /// More secrets may be added later. `waits`: packets can wait for them, and [`take_lacking`](Self::take_lacking) says when.
+    pub fn expect_more(&mut self, waits: bool) {
+        self.grows = true;
+        self.lacking = waits.then(Vec::new);
+    }
+
+    /// There is no secret, and none will come.
+    pub(in crate::message) fn opens_nothing(&self) -> bool {
+        self.sessions.is_empty() && !self.grows
+    }
+
+    /// The client of a session was heard.
+    pub(in crate::message) fn heard(&mut self, client_random: [u8; 32]) {
+        let lacks = !self.is_complete(&client_random);
+        if let Some(lacking) = self.lacking.as_mut().filter(|_| lacks) {
+            lacking.push(client_random);
+        }
+    }
+
+    /// The clients' random numbers of sessions that were heard since the last call, and whose secrets have not come.
+    pub fn take_lacking(&mut self) -> Vec<[u8; 32]> {
+        self.lacking
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// The secrets are there that application data of this session is opened with.
+    pub fn is_complete(&self, client_random: &[u8; 32]) -> bool {
+        self.session(client_random).is_some_and(|session| {
+            // Those of application data are written last, as they are derived last (RFC 8446, 7.1).
+            session.master.is_some() || session.traffic.iter().all(Option::is_some)
+        })
     }
 
     /// For which of its sessions connections were found.

@@ -4,7 +4,7 @@
 //! the number lies between what few long records and many short ones would have made of them, and the keys are these or later ones:
 //! they are tried in this order, so often at most as the bounds below say.
 
-use super::handshake::{self, ServerHello};
+use super::handshake::{self, Agreed, HandshakeMessage};
 use super::keylog::{KeyLog, Secret, SessionSecrets};
 use super::protection::{HEADER, Protection, RecordNumber};
 use super::schedule::{self, KeyBlockSeed, TLS13};
@@ -42,6 +42,9 @@ const UPDATES: u32 = 3;
 const TICKETS: u64 = 4;
 /// What keys of a direction allocate, about: tables of AES and GHASH.
 const KEYS: usize = 2048;
+/// Octets of a handshake message in encrypted records that is read.
+// Chains of certificates have some thousand.
+const READ: u64 = 64 << 10;
 
 /// Which keys a direction uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,9 +84,12 @@ struct Half {
     /// The last block of the last record, and the half of its nonce that stood in it.
     last_block: Option<[u8; 16]>,
     last_nonce: Option<u64>,
-    /// Of the handshake message that is open in encrypted records: its header so far, and octets to come.
+    /// Of the handshake message that is open in encrypted records: its header so far, octets to come, and those that have come, if it is read.
     opened_header: Vec<u8>,
     opened_left: u64,
+    opened_body: Option<(u8, Vec<u8>)>,
+    /// What its keys of TLS 1.2 and before are made of: what was agreed on when they came into use.
+    sealed_with: Option<Basis>,
     failures: u8,
     /// Records for which no session of the key log fits, where none is known.
     guessed: u8,
@@ -96,15 +102,34 @@ struct Half {
     keys: Option<Keys>,
 }
 
+/// What was agreed on: the client's random number, and what the server has said.
+type Basis = ([u8; 32], Agreed);
+
+/// A handshake message that was read: its type, its body, and whether it stood in a record of TLS 1.3 that was opened.
+pub(in crate::message) type SaidMessage = (u8, Vec<u8>, bool);
+
 /// What is known of the TLS of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::message) struct Session {
     client: Option<Direction>,
     client_random: Option<[u8; 32]>,
-    server: Option<ServerHello>,
+    server: Option<Agreed>,
+    /// The protocol inside, as the two have agreed (RFC 7301), or the only one that the client speaks.
+    alpn: Option<Vec<u8>>,
     halves: [Half; 2],
     /// It is not noted yet that the session has a connection.
     claims: bool,
+    /// The server has asked for another ClientHello.
+    retries: bool,
+    /// What the server has said answers a ClientHello that has not been read yet: that stands behind a loss, perhaps.
+    ahead: bool,
+    /// The client was heard since it was asked last.
+    #[serde(skip)]
+    heard: bool,
+    /// Somebody wants the handshake messages that are read, and these.
+    listens: bool,
+    #[serde(skip)]
+    said: Vec<SaidMessage>,
 }
 
 /// Where a record stands.
@@ -164,14 +189,15 @@ impl Half {
         (self.last_block, self.last_nonce) = (None, None);
         self.lossless = true;
         self.opened_header.clear();
-        self.opened_left = 0;
+        (self.opened_left, self.opened_body) = (0, None);
     }
 
-    /// The types of the handshake messages that end, or are far enough along to be known, in what a record holds.
-    fn handshake_types(&mut self, mut octets: &[u8]) -> Vec<u8> {
-        let mut types = Vec::new();
-        while !octets.is_empty() {
+    /// Reads on in the handshake messages that records hold: the types of those that begin, and those that are whole and of use.
+    fn handshake(&mut self, mut octets: &[u8]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
+        let (mut types, mut whole) = (Vec::new(), Vec::new());
+        while !octets.is_empty() || self.opened_left == 0 && self.opened_body.is_some() {
             if self.opened_left == 0 {
+                whole.extend(self.opened_body.take());
                 let missing = 4 - self.opened_header.len().min(4);
                 let (header, rest) = octets.split_at(missing.min(octets.len()));
                 self.opened_header.extend_from_slice(header);
@@ -182,15 +208,20 @@ impl Half {
                 let len = u32::from_be_bytes([0, len[0], len[1], len[2]]);
                 types.push(*kind);
                 self.opened_left = len.into();
+                let of_use = handshake::is_of_use(*kind) && self.opened_left <= READ;
+                self.opened_body = of_use.then(|| (*kind, Vec::new()));
                 self.opened_header.clear();
             }
             let n = usize::try_from(self.opened_left)
                 .unwrap_or(usize::MAX)
                 .min(octets.len());
+            if let Some((_, body)) = &mut self.opened_body {
+                body.extend_from_slice(&octets[..n]);
+            }
             self.opened_left -= n as u64;
             octets = &octets[n..];
         }
-        types
+        (types, whole)
     }
 }
 
@@ -199,14 +230,55 @@ impl Session {
     pub(in crate::message) fn hear(&mut self, place: RecordPlace, end: u64, records: &[u8]) {
         let fragments = handshake::fragments(records);
         for (kind, body) in handshake::messages(&fragments) {
-            self.message(place.direction, kind, body);
+            self.message(place.direction, kind, body, false);
         }
         let half = &mut self.halves[place.direction.index()];
         (half.reached, half.jumped) = (Some(end), false);
         if records.first() == Some(&CHANGE_CIPHER_SPEC) && !self.is_tls13() {
-            self.halves[place.direction.index()].change(Epoch::Sealed);
-            self.halves[place.direction.index()].keys = None;
+            self.seals(place.direction);
         }
+    }
+
+    /// A direction uses the keys from now on that were agreed on (RFC 5246, 7.1).
+    fn seals(&mut self, direction: Direction) {
+        let agreed = self.agreed();
+        let half = &mut self.halves[direction.index()];
+        half.change(Epoch::Sealed);
+        (half.keys, half.sealed_with) = (None, agreed);
+    }
+
+    /// What both have said, as far as it belongs together.
+    fn agreed(&self) -> Option<Basis> {
+        let server = self.server.filter(|_| !self.ahead);
+        self.client_random.zip(server)
+    }
+
+    /// What the keys of a direction are made of: what it has sealed with until now, or else what was agreed on.
+    fn basis(&self, d: usize) -> (Option<[u8; 32]>, Option<Agreed>) {
+        match self.halves[d].sealed_with {
+            Some((random, agreed)) => (Some(random), Some(agreed)),
+            None => (self.client_random, self.server),
+        }
+    }
+
+    /// Handshake messages are wanted, or not.
+    pub(in crate::message) fn listen(&mut self, listens: bool) {
+        self.listens = listens;
+    }
+
+    /// Handshake messages are wanted.
+    pub(in crate::message) const fn listens(&self) -> bool {
+        self.listens
+    }
+
+    /// The handshake messages that were read since the last call, where they are wanted.
+    pub(in crate::message) fn take_said(&mut self) -> Vec<SaidMessage> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// The protocol inside, as far as the two have said.
+    pub(in crate::message) fn alpn(&self) -> Option<&[u8]> {
+        self.alpn.as_deref()
     }
 
     /// A direction begins; `from_start`: with its first octet, at this offset.
@@ -220,20 +292,31 @@ impl Session {
         self.halves[direction.index()].jumped = true;
     }
 
-    /// A handshake message, in clear or opened.
-    fn message(&mut self, direction: Direction, kind: u8, body: &[u8]) {
+    /// A handshake message, in clear or opened; `hidden`: of TLS 1.3, and opened.
+    fn message(&mut self, direction: Direction, kind: u8, body: &[u8], hidden: bool) {
+        let message = HandshakeMessage { kind, body, hidden };
+        if self.listens && handshake::is_of_use(kind) {
+            self.said.push((kind, body.to_vec(), hidden));
+        }
         match kind {
             handshake::CLIENT_HELLO => {
-                let Some(hello) = handshake::client_hello(body) else {
+                let Some(hello) = message.client_hello() else {
                     return;
                 };
                 self.client = Some(direction);
                 if self.client_random != Some(hello.random) {
-                    self.server = None;
+                    if !std::mem::take(&mut self.ahead) {
+                        self.server = None;
+                    }
+                    self.retries = false;
+                    self.heard = true;
                 }
                 (self.client_random, self.claims) = (Some(hello.random), true);
+                let mut offered = hello.extensions.alpn();
+                let only = offered.next().filter(|_| offered.next().is_none());
+                self.alpn = only.map(<[u8]>::to_vec);
                 let half = &mut self.halves[direction.index()];
-                if hello.early_data && half.epoch == Epoch::Clear {
+                if hello.has_early_data() && half.epoch == Epoch::Clear {
                     half.change(Epoch::Early);
                 } else if half.epoch == Epoch::Early {
                     // Asked for anew, without data.
@@ -241,15 +324,22 @@ impl Session {
                 }
             }
             handshake::SERVER_HELLO => {
-                let Some(hello) = handshake::server_hello(body) else {
+                let Some(hello) = message.server_hello() else {
                     return;
                 };
                 self.client.get_or_insert(direction.flip());
-                if hello.retry {
+                if hello.retries() {
+                    // It says no more than that it is TLS 1.3, where a change of the cipher changes nothing.
+                    self.retries = true;
                     return;
                 }
-                self.server = Some(hello);
-                if hello.version == TLS13 {
+                self.agrees_on(hello.extensions.alpn().next());
+                let agreed = hello.agreed();
+                self.server = Some(agreed);
+                let answered = self.halves[direction.index()].sealed_with;
+                let answered = answered.map(|(random, _)| random);
+                self.ahead = self.client_random.is_none() || self.client_random == answered;
+                if agreed.version == TLS13 {
                     let [there, back] = [direction, direction.flip()].map(Direction::index);
                     self.halves[there].change(Epoch::Handshake);
                     if matches!(self.halves[back].epoch, Epoch::Clear | Epoch::Sealed) {
@@ -257,7 +347,24 @@ impl Session {
                     }
                 }
             }
+            handshake::ENCRYPTED_EXTENSIONS => {
+                let extensions = message.encrypted_extensions();
+                self.agrees_on(extensions.and_then(|all| all.alpn().next()));
+            }
             _ => {}
+        }
+    }
+
+    /// The random number of a client that was heard since the last call.
+    pub(in crate::message) fn take_heard(&mut self) -> Option<[u8; 32]> {
+        self.client_random
+            .filter(|_| std::mem::take(&mut self.heard))
+    }
+
+    /// The server has chosen the protocol inside, where it has.
+    fn agrees_on(&mut self, protocol: Option<&[u8]>) {
+        if let Some(protocol) = protocol {
+            self.alpn = Some(protocol.to_vec());
         }
     }
 
@@ -272,7 +379,7 @@ impl Session {
     }
 
     fn is_tls13(&self) -> bool {
-        self.server.is_some_and(|hello| hello.version == TLS13)
+        self.retries || self.server.is_some_and(|hello| hello.version == TLS13)
     }
 
     /// A record that begins like this is encrypted: whether it may be opened. None of one in clear.
@@ -285,12 +392,20 @@ impl Session {
         let half = &self.halves[direction.index()];
         let sealed = match header.first() {
             Some(&APPLICATION_DATA) => true,
-            Some(&(ALERT | HANDSHAKE)) => half.epoch == Epoch::Sealed,
+            Some(&(ALERT | HANDSHAKE)) => {
+                half.epoch == Epoch::Sealed && !handshake::is_clear_hello(header)
+            }
+            // Keys are changed for others that were agreed on in encrypted records: in clear it has one octet.
+            Some(&CHANGE_CIPHER_SPEC) => {
+                half.epoch == Epoch::Sealed && header.get(3..5) != Some(&[0, 1])
+            }
             _ => false,
         };
         let may = |may: bool, why| if may { Ok(()) } else { Err(why) };
-        sealed.then(|| match self.secrets(keys) {
-            Ok(secrets) if self.server.is_none() && secrets.traffic.iter().all(Option::is_none) => {
+        let d = direction.index();
+        let (_, agreed) = self.basis(d);
+        sealed.then(|| match self.secrets(keys, d) {
+            Ok(secrets) if agreed.is_none() && secrets.traffic.iter().all(Option::is_none) => {
                 Err(NotOpened::NoHello)
             }
             Ok(_) => may(half.failures < FAILURES, NotOpened::NoFit),
@@ -303,13 +418,14 @@ impl Session {
 
     /// The key log has secrets of this session.
     pub(in crate::message) fn has_secrets(&self, keys: &KeyLog) -> bool {
-        self.secrets(keys).is_ok()
+        self.client_random
+            .is_some_and(|random| keys.session(&random).is_some())
     }
 
-    /// What the key log has of this session.
-    fn secrets<'a>(&self, keys: &'a KeyLog) -> Result<&'a SessionSecrets, NotOpened> {
-        let random = self.client_random.as_ref().ok_or(NotOpened::NoHello)?;
-        keys.session(random).ok_or(NotOpened::NoKey)
+    /// What the key log has of the session that a direction is in.
+    fn secrets<'a>(&self, keys: &'a KeyLog, d: usize) -> Result<&'a SessionSecrets, NotOpened> {
+        let random = self.basis(d).0.ok_or(NotOpened::NoHello)?;
+        keys.session(&random).ok_or(NotOpened::NoKey)
     }
 
     /// Opens a record, which is whole, in place. Where it cannot, nothing is changed.
@@ -323,7 +439,7 @@ impl Session {
         if self.client_random.is_none() {
             return self.guess(keys, place, record, tried);
         }
-        let secrets = self.secrets(keys)?;
+        let secrets = self.secrets(keys, place.direction.index())?;
         let opened = self.open_with(secrets, place, record, TRIALS, tried);
         match &opened {
             Ok(_) if self.claims => {
@@ -390,6 +506,7 @@ impl Session {
         let half = &self.halves[d];
         let (epoch, number, lost) = (half.epoch, half.number, half.lost(place.offset));
         let before = half.block_before(lost);
+        let agreed = self.agreed();
         let mut outcome = Err(NotOpened::NoFit);
         for next in self.epochs(d, secrets, lost) {
             for suite in self.suites(d, next, secrets) {
@@ -423,6 +540,9 @@ impl Session {
                         };
                         if !current {
                             half.change(next);
+                        }
+                        if next == Epoch::Sealed && half.sealed_with.is_none() {
+                            half.sealed_with = agreed;
                         }
                         half.lossless &= n == half.number;
                         half.number = n + 1;
@@ -469,9 +589,9 @@ impl Session {
             HANDSHAKE => {
                 if lost.is_some() {
                     half.opened_header.clear();
-                    half.opened_left = 0;
+                    (half.opened_left, half.opened_body) = (0, None);
                 }
-                let types = half.handshake_types(octets);
+                let (types, whole) = half.handshake(octets);
                 for kind in &types {
                     let half = &mut self.halves[d];
                     match (*kind, half.epoch) {
@@ -487,17 +607,14 @@ impl Session {
                         _ => {}
                     }
                 }
-                if !hides {
-                    // Keys are agreed on anew (RFC 5246, 7.4.1.1).
-                    for (kind, body) in handshake::messages(octets) {
-                        self.message(direction, kind, body);
+                // Where they are not of TLS 1.3, keys are agreed on anew (RFC 5246, 7.4.1.1).
+                for (kind, body) in whole {
+                    if !hides || !handshake::is_hello(kind) {
+                        self.message(direction, kind, &body, hides);
                     }
                 }
             }
-            CHANGE_CIPHER_SPEC => {
-                half.change(Epoch::Sealed);
-                half.keys = None;
-            }
+            CHANGE_CIPHER_SPEC if !hides => self.seals(direction),
             _ => {}
         }
         Opened {
@@ -511,8 +628,7 @@ impl Session {
     /// The keys that a direction may use now, in the order in which they are tried.
     fn epochs(&self, d: usize, secrets: &SessionSecrets, lost: Option<u64>) -> Vec<Epoch> {
         let half = &self.halves[d];
-        let hello = self.server.as_ref();
-        let tls13 = match hello {
+        let tls13 = match self.basis(d).1 {
             Some(hello) => hello.version == TLS13,
             None => secrets.master.is_none(),
         };
@@ -538,7 +654,7 @@ impl Session {
 
     /// The suites that may be used.
     fn suites(&self, d: usize, epoch: Epoch, secrets: &SessionSecrets) -> Vec<u16> {
-        let known = self.server.map(|hello| hello.suite);
+        let known = self.basis(d).1.map(|agreed| agreed.suite);
         let known = known.or(self.halves[d].suite).or(self.halves[1 - d].suite);
         if let Some(suite) = known {
             return vec![suite];
@@ -570,8 +686,9 @@ impl Session {
         let made = match epoch {
             Epoch::Clear => None,
             Epoch::Sealed => {
-                let hello = self.server.ok_or(NotOpened::NoHello)?;
-                let random = self.client_random.ok_or(NotOpened::NoHello)?;
+                let (random, hello) = self.basis(d);
+                let hello = hello.ok_or(NotOpened::NoHello)?;
+                let random = random.ok_or(NotOpened::NoHello)?;
                 let master = secrets.master.as_ref().ok_or(NotOpened::NoKey)?;
                 let seed = KeyBlockSeed {
                     version: hello.version,
@@ -621,7 +738,12 @@ impl Session {
             .iter()
             .filter(|half| half.keys.is_some())
             .count();
-        allocated(size_of::<Self>()) + keys * KEYS
+        let read = self
+            .halves
+            .iter()
+            .filter_map(|half| half.opened_body.as_ref());
+        let read: usize = read.map(|(_, body)| allocated(body.capacity())).sum();
+        allocated(size_of::<Self>()) + keys * KEYS + read
     }
 }
 

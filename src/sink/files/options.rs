@@ -16,6 +16,8 @@ pub struct FileOptions {
     pub sums: Vec<SumKind>,
     /// `--on-file`: the words of a command that runs for each file, `{}` standing for its path.
     pub on_file: Vec<String>,
+    /// `--certificates`: those that TLS shows are files too.
+    pub certificates: bool,
     /// `--index`: a page shows the folder.
     pub index: bool,
 }
@@ -33,6 +35,7 @@ impl FileOptions {
             },
             sums: Vec::new(),
             on_file: Vec::new(),
+            certificates: false,
             index: false,
         }
     }

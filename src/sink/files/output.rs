@@ -4,6 +4,7 @@ use super::options::FileOptions;
 use super::source::Event;
 use super::sources::{Kept, Sources};
 use super::store::Store;
+use super::transfer::{CERTIFICATE, FileInfo, TLS};
 use crate::base::context::Context;
 use crate::base::counters::Discard;
 use crate::base::packet::{Interface, Packet};
@@ -11,12 +12,16 @@ use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Instant;
 use crate::message::events::DatagramMessage;
+use crate::message::records::HandshakeMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
 use crate::sink::output::Output;
 use crate::sink::saved::{StateError, StateReader, StateWriter};
+use crate::sink::tls::certificate_name;
 use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +29,12 @@ use std::time::Duration;
 /// How often sources learn the time. They wait for seconds at least, so that this is exact enough.
 // Half would only walk the entities twice as often.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Certificates that are remembered, so that each is written once.
+const CERTIFICATES: usize = 1 << 14;
+/// Octets of memory for one of these.
+// A sum, in a tree whose nodes are at least half full.
+const REMEMBERED: usize = 2 * size_of::<[u8; 32]>();
 
 /// What is kept with a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,6 +51,8 @@ pub(crate) struct Files {
     store: Store,
     sources: Sources,
     ticked: Instant,
+    /// The SHA-256 of each certificate that was written.
+    certificates: BTreeSet<[u8; 32]>,
 }
 
 impl Files {
@@ -53,6 +66,7 @@ impl Files {
             store: Store::open(dir, options)?,
             sources: Sources::default(),
             ticked: Instant::default(),
+            certificates: BTreeSet::new(),
         })
     }
 
@@ -215,6 +229,37 @@ impl MessageSink for Files {
         to.state.kept = Kept::New;
     }
 
+    fn hears_handshakes(&self) -> bool {
+        self.store.wants_certificates()
+    }
+
+    fn handshake(
+        &mut self,
+        to: &mut StreamContext<'_, FilesState>,
+        message: &HandshakeMessage<'_>,
+    ) {
+        let chain = message.certificates().filter(|_| self.hears_handshakes());
+        for der in chain.into_iter().flatten() {
+            if self.certificates.len() >= CERTIFICATES {
+                // Some are written again then.
+                let forgotten = std::mem::take(&mut self.certificates).len();
+                to.cx.budget.give(forgotten * REMEMBERED);
+            }
+            if der.is_empty() || !self.certificates.insert(Sha256::digest(der).into()) {
+                continue;
+            }
+            to.cx.budget.take(REMEMBERED);
+            let (frame, time) = (to.cx.packet.frame, to.cx.packet.time);
+            let mut about = FileInfo::new(TLS, to.flow, to.direction, frame, time);
+            "certificate".clone_into(&mut about.command);
+            about.fallback = certificate_name(der).into_bytes();
+            CERTIFICATE.clone_into(&mut about.media_type);
+            let mut file = self.store.begin(to.cx, about);
+            self.store.write(to.cx, &mut file, 0, der);
+            self.store.finish(to.cx, file, Some(der.len() as u64));
+        }
+    }
+
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
         self.sources.datagram(&mut self.store, at, message);
     }
@@ -228,12 +273,13 @@ impl Output for Files {
 
     fn save(&self, to: &mut StateWriter) {
         self.store.save(to);
-        to.put(&(&self.sources, self.ticked));
+        to.put(&(&self.sources, self.ticked, &self.certificates));
     }
 
-    fn load(&mut self, _: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
+    fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
         self.store.load(from)?;
-        (self.sources, self.ticked) = from.get()?;
+        (self.sources, self.ticked, self.certificates) = from.get()?;
+        cx.budget.take(self.certificates.len() * REMEMBERED);
         Ok(())
     }
 

@@ -263,6 +263,11 @@ impl Store {
         self.options.choice.protocols.contains(&protocol)
     }
 
+    /// Certificates are files too.
+    pub(super) fn wants_certificates(&self) -> bool {
+        self.options.certificates
+    }
+
     /// A file begins. Nothing stands in the folder before it has more octets than are kept in memory, or ends.
     pub(super) fn begin(&self, cx: &mut Context, about: FileInfo) -> Transfer {
         Transfer::new(cx, about)

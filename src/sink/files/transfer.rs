@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 const PLACES: usize = 64;
 /// Media type of a mail (RFC 2046, 5.2.1).
 pub(super) const MAIL: &str = "message/rfc822";
+/// Media type of a certificate in DER as it is recognised by its content, and the protocol that shows it, by Wireshark's name.
+pub(super) const CERTIFICATE: &str = "application/x-x509-ca-cert";
+pub(super) const TLS: &str = "tls";
 /// Octets that are kept of a name, an address or a type as it was sent: browsers and servers take URLs of about that length.
 const TEXT: usize = 2048;
 

@@ -365,6 +365,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "connection",
+        "tls",
+        "only where a hello or a certificate of TLS was read: version, cipher (IANA's name), sni, alpn (what the server has chosen; with TLS 1.3 only where records are opened), ja3, ja3s and ja4 (fingerprints of the hellos), and certificates, the server's own first, each with subject (RFC 4514) and sha256 (with TLS 1.3 only where records are opened); null is what was not seen",
+    ),
+    (
+        "connection",
         "end",
         "what ended it: fin, reset, idle, evicted, replaced, unconfirmed (segments beside another connection that nothing confirmed) or end_of_input; of SCTP, shutdown and abort for fin and reset; of UDP, evicted or end_of_input",
     ),

@@ -6,6 +6,7 @@ use crate::base::packet::VlanTag;
 use crate::message::{FieldValue, MessageFields, NamedEnds};
 use crate::sink::json_line::Seconds;
 use crate::sink::text::{Hex, Rfc3339, UnixSeconds};
+use crate::sink::tls::TlsSeen;
 use crate::transport::datagram::FlowTotals;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -222,6 +223,9 @@ pub(super) struct ConnectionObject<'a> {
     /// Only where a proxy, or a request for a tunnel, names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) named: Option<NamedObject<'a>>,
+    /// Only where a hello or a certificate was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<TlsObject<'a>>,
     pub(super) streams: [StreamObject; 2],
     pub(super) duration: Seconds,
     pub(super) end: &'static str,
@@ -239,6 +243,48 @@ impl<'a> NamedObject<'a> {
         Self {
             client: named.client.as_deref(),
             server: named.server.as_deref(),
+        }
+    }
+}
+
+/// What its TLS says; null is what was not seen.
+#[derive(Serialize)]
+pub(super) struct TlsObject<'a> {
+    version: Option<String>,
+    cipher: Option<String>,
+    sni: Option<&'a str>,
+    alpn: Option<&'a str>,
+    ja3: Option<Hex<16>>,
+    ja3s: Option<Hex<16>>,
+    ja4: Option<&'a str>,
+    certificates: Vec<CertificateObject<'a>>,
+}
+
+/// A certificate.
+#[derive(Serialize)]
+struct CertificateObject<'a> {
+    subject: Option<&'a str>,
+    sha256: Hex<32>,
+}
+
+impl<'a> TlsObject<'a> {
+    pub(super) fn of(seen: &'a TlsSeen) -> Self {
+        let [ja3, ja3s] = seen.ja3();
+        let certificates = seen.certificates();
+        Self {
+            version: seen.version(),
+            cipher: seen.cipher(),
+            sni: seen.server_name(),
+            alpn: seen.alpn(),
+            ja3: ja3.map(Hex),
+            ja3s: ja3s.map(Hex),
+            ja4: seen.ja4(),
+            certificates: certificates
+                .map(|(subject, sum)| CertificateObject {
+                    subject,
+                    sha256: Hex(sum),
+                })
+                .collect(),
         }
     }
 }

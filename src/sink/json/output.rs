@@ -3,7 +3,7 @@
 use super::objects::{
     BundledObject, ConnectionObject, CounterName, DroppedObject, DuplicateObject, ExchangeObject,
     FragmentObject, GapObject, IpObject, MessageObject, NamedObject, ObjectHead, ProtocolFields,
-    SctpObject, ShownBody, StreamObject, TsnsObject, VlanIds,
+    SctpObject, ShownBody, StreamObject, TlsObject, TsnsObject, VlanIds,
 };
 use super::state::{
     EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage,
@@ -19,6 +19,7 @@ use crate::base::state;
 use crate::base::stream::{Chunk, Close, Duplicate, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
+use crate::message::records::HandshakeMessage;
 use crate::message::{
     MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, shown, unescaped,
 };
@@ -353,6 +354,9 @@ impl Json {
             return;
         };
         conn.requests.clear(cx);
+        if let Some(tls) = &mut conn.tls {
+            tls.forget(cx);
+        }
         for stream in &conn.streams {
             if let Some(open) = &stream.open {
                 cx.budget.give(open.counted);
@@ -799,6 +803,7 @@ impl MessageSink for Json {
                     first_time: self.time(cx, conn.first),
                     protocol: conn.protocol.map(Name::text),
                     named: conn.named.as_deref().map(NamedObject::of),
+                    tls: conn.tls.as_deref().map(TlsObject::of),
                     streams: [
                         StreamObject::of(forward, seen.packets),
                         StreamObject::of(reverse, seen_back.packets),
@@ -812,6 +817,7 @@ impl MessageSink for Json {
                 first_time: self.time(cx, ended.first),
                 protocol: ended.protocol.map(Name::text),
                 named: None,
+                tls: None,
                 streams: ended.totals.each_ref().map(StreamObject::from),
                 duration: Seconds(ended.last.since(ended.first)),
                 end,
@@ -848,6 +854,16 @@ impl MessageSink for Json {
                 tsns: 1,
             }),
         });
+    }
+
+    fn hears_handshakes(&self) -> bool {
+        true
+    }
+
+    fn handshake(&mut self, at: &mut JsonEvent<'_>, message: &HandshakeMessage<'_>) {
+        let conn = kept(at.cx, at.state);
+        let tls = conn.tls.get_or_insert_default();
+        tls.add(message, at.cx);
     }
 
     fn closed(&mut self, at: &mut JsonEvent<'_>, _: Close) {

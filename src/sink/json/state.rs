@@ -8,6 +8,7 @@ use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
 use crate::message::{MessageFields, NamedEnds};
 use crate::sink::exchange::{Kept, WaitingRequests};
+use crate::sink::tls::TlsSeen;
 
 /// `--json-body`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -41,6 +42,8 @@ pub(crate) struct JsonConnection {
     pub(super) protocol: Option<Name>,
     /// Whom it is between, where a message says that.
     pub(super) named: Option<Box<NamedEnds>>,
+    /// What its TLS says.
+    pub(super) tls: Option<Box<TlsSeen>>,
     pub(super) streams: [JsonStream; 2],
     pub(super) requests: WaitingRequests<ShownRequest, EndedResponse>,
 }

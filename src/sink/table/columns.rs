@@ -115,6 +115,14 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
                 "named_server",
                 "address or name, and port, that a proxy names, or is asked for (SOCKS, CONNECT)",
             ),
+            ("tls_version", "of TLS: 1.2, 1.3"),
+            ("tls_cipher", "cipher suite of TLS, by IANA's name"),
+            ("sni", "server that the client asks for in TLS"),
+            (
+                "alpn",
+                "protocol that both agreed on in TLS (1.3: only where records are opened)",
+            ),
+            ("ja4", "fingerprint of the client in TLS"),
         ],
     ),
     (

@@ -22,6 +22,7 @@ use crate::base::storage::AgedTable;
 use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
+use crate::message::records::HandshakeMessage;
 use crate::message::rules::ProtocolFilter;
 use crate::message::{
     FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, read_head, shown, unescaped,
@@ -29,6 +30,7 @@ use crate::message::{
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{named_ends, summary};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
+use crate::sink::tls::TlsSeen;
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -124,6 +126,8 @@ pub(crate) struct TableConnection {
     opened: bool,
     /// Whom it is between, where a message says that.
     named: Option<Box<NamedEnds>>,
+    /// What its TLS says.
+    tls: Option<Box<TlsSeen>>,
 }
 
 /// What was seen of a direction.
@@ -868,6 +872,18 @@ impl MessageSink for Table {
         self.ended = None;
     }
 
+    fn hears_handshakes(&self) -> bool {
+        self.form.name == TableName::Connections
+    }
+
+    fn handshake(&mut self, at: &mut TableEvent<'_>, message: &HandshakeMessage<'_>) {
+        if self.hears_handshakes() {
+            let connection = kept(at.cx, at.state);
+            let tls = connection.tls.get_or_insert_default();
+            tls.add(message, at.cx);
+        }
+    }
+
     fn closed(&mut self, at: &mut TableEvent<'_>, _: Close) {
         if let Some(connection) = at.state.as_deref_mut() {
             connection.opened = at.sides.iter().any(|side| side.from_start);
@@ -939,6 +955,9 @@ impl MessageSink for Table {
             .as_ref()
             .and_then(|kept| kept.named.as_deref().cloned());
         let named = named.unwrap_or_default();
+        let tls = kept.as_ref().and_then(|kept| kept.tls.as_deref());
+        let told =
+            |of: fn(&TlsSeen) -> Option<&str>| tls.and_then(of).unwrap_or_default().to_owned();
         let [from_client, from_server] = [seen(c), seen(s)];
         self.row(&vec![
             ("time", time),
@@ -959,6 +978,17 @@ impl MessageSink for Table {
             ("end", ended_by(flow.transport, ended.close).to_owned()),
             ("named_client", named.client.unwrap_or_default()),
             ("named_server", named.server.unwrap_or_default()),
+            (
+                "tls_version",
+                tls.and_then(TlsSeen::version).unwrap_or_default(),
+            ),
+            (
+                "tls_cipher",
+                tls.and_then(TlsSeen::cipher).unwrap_or_default(),
+            ),
+            ("sni", told(TlsSeen::server_name)),
+            ("alpn", told(TlsSeen::alpn)),
+            ("ja4", told(TlsSeen::ja4)),
         ]);
     }
 
@@ -1078,6 +1108,9 @@ impl Table {
         }
         for open in connection.open.iter().flatten() {
             cx.budget.give(open.counted);
+        }
+        if let Some(tls) = &mut connection.tls {
+            tls.forget(cx);
         }
         self.ended = Some(connection);
     }

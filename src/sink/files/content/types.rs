@@ -1,6 +1,6 @@
 //! Media types: by content, and the extensions of files that have no name.
 
-use super::super::transfer::MAIL;
+use super::super::transfer::{CERTIFICATE, MAIL};
 
 /// Octets of a file's beginning that are looked at: the signatures of nearly all types stand there.
 pub(in super::super) const ENOUGH: usize = 8 << 10;
@@ -31,6 +31,7 @@ const DECLARED: &[(&str, &str)] = &[
     ("video/mp2t", "ts"),
     ("font/ttf", "ttf"),
     (MAIL, "eml"),
+    (CERTIFICATE, "der"),
 ];
 
 /// What the beginning of a file shows.
