@@ -181,6 +181,12 @@ impl<M: MessageSink> Assembler<M> {
         let buffer = &mut cx.counters.buffer;
         buffer.waiting = cx.budget.used() as u64;
         buffer.peak = cx.budget.peak() as u64;
+        let waiting = cx.budget.waiting();
+        let [sorting, fragments, segments, chunks] = waiting.map(|w| (w.now as u64, w.peak as u64));
+        (buffer.sorting_octets, buffer.sorting_octets_peak) = sorting;
+        (buffer.fragments_octets, buffer.fragments_octets_peak) = fragments;
+        (buffer.segments_octets, buffer.segments_octets_peak) = segments;
+        (buffer.chunks_octets, buffer.chunks_octets_peak) = chunks;
         buffer.fragments = ip.active() as u64;
         buffer.segments = tcp.waiting() as u64;
         buffer.chunks = cx.counters.sctp.waiting_chunks;
@@ -314,10 +320,16 @@ impl<M: MessageSink> Assembler<M> {
     #[inline(always)] // asked behind every packet
     fn is_due(&self) -> bool {
         let State {
-            cx, ip, tcp, sctp, ..
+            cx,
+            ip,
+            tcp,
+            udp,
+            sctp,
+            ..
         } = &self.state;
         ip.holds_fragments()
             || tcp.is_due(cx.now)
+            || udp.is_due(cx.now)
             // Most captures have no SCTP.
             || sctp.is_due(cx)
             || cx.budget.over()
@@ -368,6 +380,13 @@ impl<M: MessageSink> Assembler<M> {
         ip.expire(cx);
         t.receive_late(cx, ip);
         t.tcp.tick(cx, t.extractor);
+        if t.udp.is_due(cx.now) {
+            let sink = &mut Named {
+                extractor: t.extractor,
+                transfers: t.transfers,
+            };
+            t.udp.tick(cx, sink);
+        }
         if t.sctp.is_due(cx) {
             t.sctp.tick(cx, t.extractor);
         }

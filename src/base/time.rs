@@ -153,6 +153,10 @@ fn nanos(d: Duration) -> u64 {
 // An hour is the default idle limit: a step below it ends nothing by itself, and a card's clock is
 // rarely set back or forward by so much.
 const JUMP: u64 = 3_600 * 1_000_000_000;
+/// How long the age clock waits for timestamps that are behind it, at most.
+// No pipe holds packets back for longer. A clock that is 100 ppm fast would have the age clock wait for a second more with each three
+// hours of silence.
+const AHEAD: u64 = 60 * 1_000_000_000;
 /// Packets that have to agree with a jump before it is taken.
 // With one, a single damaged record would age all connections at once. Sixteen that agree are a
 // real change of time.
@@ -182,13 +186,16 @@ impl CaptureClock {
         if !self.started {
             self.started = true;
             self.top = t;
-        } else if t.abs_diff(self.top) <= JUMP {
-            // Both ways: a small step back is reordering, and the clock then just waits.
+        } else if t.abs_diff(self.top) <= JUMP
+            || t.abs_diff(self.top.saturating_add(self.ahead)) <= JUMP
+        {
+            // Both ways: a small step back is reordering, and the clock then just waits. Behind a long silence the time may have
+            // moved by that.
             self.jump = None;
             if t > self.top {
                 let moved = t - self.top;
                 self.age = self.age.saturating_add(moved.saturating_sub(self.ahead));
-                self.ahead = self.ahead.saturating_sub(moved);
+                self.ahead = self.ahead.saturating_sub(moved).min(AHEAD);
                 self.top = t;
             }
         } else {
@@ -204,6 +211,7 @@ impl CaptureClock {
                 // really was.
                 self.top = to;
                 self.jump = None;
+                self.ahead = 0;
             }
         }
         Instant::from_nanos(self.age)
@@ -244,6 +252,37 @@ mod tests {
         assert_eq!(c.observe(Timestamp(102 * S)), Instant::from_nanos(2 * S));
         assert_eq!(c.observe(Timestamp(101 * S)), Instant::from_nanos(2 * S));
         assert_eq!(c.observe(Timestamp(103 * S)), Instant::from_nanos(3 * S));
+    }
+
+    /// A capture's clock that runs slower or faster than the one that silence is measured by: after each silence the age clock moves
+    /// with the capture again, however long it was, and never back.
+    #[test]
+    fn clocks_may_differ() {
+        for (slower, faster) in [(1_u64, 1), (9, 10), (10, 9), (1, 2), (2, 1), (9999, 10_000)] {
+            let (mut c, mut time, mut aged) = (CaptureClock::default(), 1000 * S, 0);
+            c.observe(Timestamp(time));
+            for hours in [0, 1, 3, 30, 3, 200, 1] {
+                // So many hours by the clock of the machine, looked at each 10 s.
+                for _ in 0..hours * 360 {
+                    c.pass(Duration::from_secs(10));
+                }
+                time += hours * 3600 * S / slower * faster;
+                // Two minutes of packets, each a second behind the one before.
+                let before = c.now();
+                for _ in 0..120 {
+                    time += S;
+                    let now = c.observe(Timestamp(time)).as_nanos();
+                    assert!(now >= aged, "{slower}/{faster}");
+                    aged = now;
+                }
+                let moved = c.now().since(before);
+                // Where the two differ by more than an hour it is a jump, which ages nothing.
+                assert!(
+                    moved >= Duration::from_secs(59),
+                    "{slower}/{faster} {hours} h: {moved:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::kept::KeptPacket;
 use crate::base::packet::Packet;
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::Budget;
+use crate::base::storage::{Budget, WaitingStage};
 use crate::base::time::{CaptureClock, Instant};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -103,7 +103,7 @@ impl SortQueue {
             packet: KeptPacket::of(packet),
         };
         self.arrivals += 1;
-        budget.take(held.allocated());
+        budget.resize_waiting(WaitingStage::Sorting, 0, held.allocated());
         self.held.push(held);
     }
 
@@ -121,7 +121,7 @@ impl SortQueue {
             return None;
         }
         let held = self.held.pop()?;
-        budget.give(held.allocated());
+        budget.resize_waiting(WaitingStage::Sorting, held.allocated(), 0);
         // Ends by itself, so that packets behind it are queued again.
         self.flushing &= !self.held.is_empty();
         Some(held.packet)

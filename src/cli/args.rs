@@ -584,7 +584,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) sctp_packet_timeout: Duration,
 
-    /// Close connections and associations that have been idle for this long
+    /// Close connections, associations and flows of UDP that have been idle for this long
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, help_heading = "Waiting", hide_short_help = true)]
     pub(super) session_timeout: Duration,
 
@@ -728,7 +728,8 @@ pub(super) struct Args {
     /// The end of the input is not the end of its connections then: half messages, holes, fragments, files that have begun, counters and
     /// numbers go on in the run that loads the state, so that a capture in pieces gives what it gives as a whole. Files of --write
     /// and --json are each run's own, those of --extract and --dump go on. The file is written beside its name and put in its
-    /// place: a run that is killed leaves the old one.
+    /// place: a run that is killed leaves the old one. An older state in the file that the run did not go on with is replaced, and a
+    /// warning says so; what is no state is left alone, and the run refused.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", conflicts_with = "state", hide_short_help = true)]
     pub(super) save_state: Option<PathBuf>,
 
@@ -810,7 +811,9 @@ pub(super) struct Args {
 
     /// Show on stderr how far a run has come: bytes, rate, time left, messages
     ///
-    /// Never beside lines of messages on the same terminal, and not with --trace or --quiet. It is taken away at the end.
+    /// auto: where all inputs are regular files, stderr is a terminal, and the run takes longer than a second; not where stdout is a
+    /// pipe, whose reader may show something on the same terminal. Never beside lines of messages on the same terminal, and not with
+    /// --trace or --quiet. It is taken away at the end.
     #[arg(
         long,
         value_name = "WHEN",

@@ -17,6 +17,9 @@ const AFTER: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(100);
 /// Columns where stderr has none.
 const WIDTH: u16 = 80;
+/// Columns that all of it needs, with the largest numbers that are met. Fewer have room for a part of it: a line that is longer than the
+/// terminal is wide could not be taken away for certain.
+const WIDE: u16 = 72;
 
 /// The bar of a run.
 pub(super) struct Progress {
@@ -40,13 +43,17 @@ impl Progress {
             return None;
         }
         let total = total(&config.inputs);
-        if !always && (total.is_none() || !io::stderr().is_terminal()) {
+        if !always && (total.is_none() || !io::stderr().is_terminal() || is_read(config)) {
             return None;
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        let form = match total {
-            Some(_) => "{bytes} of {total_bytes} {bar:20} {bytes_per_sec}, {eta} left, {msg}",
-            None => "{bytes}, {bytes_per_sec}, {msg}",
+        let form = match (total, StderrLine.width()) {
+            (Some(_), WIDE..) => {
+                "{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left, {msg}"
+            }
+            (Some(_), _) => "{percent}% {wide_bar}",
+            (None, WIDE..) => "{bytes}, {bytes_per_sec}, {msg}",
+            (None, _) => "{bytes}",
         };
         // A form that is wrong would be seen by the tests.
         bar.set_style(
@@ -67,14 +74,16 @@ impl Progress {
         if now < due {
             return;
         }
-        if self.drawn.is_none() {
+        let first = self.drawn.is_none();
+        self.drawn = Some(now);
+        self.bar.set_message(format!("{messages} messages"));
+        self.bar.set_position(read);
+        // It is drawn with what it has, from its first line on.
+        if first {
             let stderr = Box::new(StderrLine);
             self.bar
                 .set_draw_target(ProgressDrawTarget::term_like(stderr));
         }
-        self.drawn = Some(now);
-        self.bar.set_message(format!("{messages} messages"));
-        self.bar.set_position(read);
         self.bar.tick();
     }
 
@@ -87,6 +96,13 @@ impl Progress {
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Another program may read what goes to stdout, and show it on the terminal that the bar would stand on: `| less`, `| tshark -r -`.
+fn is_read(config: &Config) -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let metadata = stdout.and_then(|fd| File::from(fd).metadata());
+    config.writes_stdout() && !metadata.is_ok_and(|m| m.is_file())
 }
 
 /// Octets of all inputs, where all of them are regular files.

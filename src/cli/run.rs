@@ -284,6 +284,9 @@ impl<'a> Run<'a> {
             for note in &self.config.notes {
                 self.messages.say(Level::Warning, note);
             }
+            if let Some(note) = state::replaced(self.config) {
+                self.messages.say(Level::Warning, &note);
+            }
         }
         if let Some(other) = self.history.as_ref().and_then(CountersHistory::other) {
             let other = other.display().to_string();
@@ -575,12 +578,16 @@ impl<'a> Run<'a> {
             }
             let more = match read {
                 Ok(()) if self.assembler.sink().is_full() => break,
-                Ok(()) if self.flush_before_read() => self.inputs.fill(),
-                // Nobody reads the output any more.
                 Ok(()) => {
+                    let is_read = self.flush_before_read();
+                    // Whoever looks on is told of what there is, before a read that may wait.
                     self.warn();
-                    self.end_progress(progress);
-                    return;
+                    if !is_read {
+                        // Nobody reads the output any more.
+                        self.end_progress(progress);
+                        return;
+                    }
+                    self.inputs.fill()
                 }
                 Err(e) => Err(e),
             };

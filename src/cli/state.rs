@@ -86,6 +86,19 @@ pub(super) fn read(config: &Config) -> Result<Option<ReadState>, String> {
     }))
 }
 
+/// What should be known of the place where the state goes, before it goes there: that an older one is lost with which nothing goes on.
+// Not refused: a chain that begins anew with --save-state would have to remove the file first, which no other output asks for.
+pub(super) fn replaced(config: &Config) -> Option<String> {
+    let path = config.save_state.as_ref()?;
+    let there = std::fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    (there && config.load_state.is_none()).then(|| {
+        format!(
+            "{}: an older state is there, which this run does not go on with and replaces: --state goes on with it",
+            path.display()
+        )
+    })
+}
+
 /// Writes a state: all that waits in the stages, and in the outputs, which have been settled.
 ///
 /// # Errors

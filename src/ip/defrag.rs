@@ -25,7 +25,7 @@ use crate::base::limits::Channels;
 use crate::base::packet::{Channel, LinkHeader, PacketInfo};
 use crate::base::place::Fragment;
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::{AgedTable, DigestKey};
+use crate::base::storage::{AgedTable, DigestKey, WaitingStage};
 use crate::base::stream::GapCause;
 use crate::base::time::Instant;
 use etherparse::IpNumber;
@@ -879,7 +879,8 @@ impl Defrag {
     // The only place where a set leaves: budget and peers cannot be forgotten.
     fn drop_set(&mut self, cx: &mut Context, key: DatagramKey) {
         if let Some((_, set)) = self.sets.find(&key).and_then(|p| self.sets.remove(p)) {
-            cx.budget.give(set.charged);
+            let budget = &mut cx.budget;
+            budget.resize_waiting(WaitingStage::Fragments, set.charged, 0);
             self.second_choices -= usize::from(key.doubtful);
             self.keep(set.data, set.pieces, set.fragments);
         }
@@ -1422,7 +1423,8 @@ impl Set {
     /// Charges the budget with what is allocated.
     fn charge(&mut self, cx: &mut Context) {
         let now = self.allocated();
-        cx.budget.resize(self.charged, now);
+        let budget = &mut cx.budget;
+        budget.resize_waiting(WaitingStage::Fragments, self.charged, now);
         self.charged = now;
     }
 }

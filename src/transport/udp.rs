@@ -79,6 +79,9 @@ pub struct Udp {
     /// Number of the next flow.
     next: u64,
     recent: Recent,
+    /// Before this time no flow has been idle for too long. Not gone on with: `--session-timeout` may be another one then.
+    #[cfg_attr(feature = "state", serde(skip))]
+    expiry: Instant,
     /// Octets of the tables that the budget knows of.
     charged: usize,
 }
@@ -123,6 +126,12 @@ impl Endpoints {
 
     /// Tells the sink that the flow is not followed any longer.
     fn end<S: DatagramSink>(&self, cx: &mut Context, key: FlowKey, close: Close, sink: &mut S) {
+        let counters = &mut cx.counters.udp;
+        match close {
+            Close::Idle => counters.flows_idle += 1,
+            Close::Evicted => counters.flows_evicted += 1,
+            _ => counters.flows_end += 1,
+        }
         self.count_closed(cx, key);
         if !sink.hears_flow_ends() {
             return;
@@ -177,7 +186,8 @@ impl Udp {
     /// Takes one IP datagram that carries UDP and hands its payload on as one message, or drops it.
     ///
     /// At most `--max-connections` flows are known; of more, the one that was not used for
-    /// longest is forgotten, and has a new number when it comes again.
+    /// longest is forgotten, and so is one that was idle for `--session-timeout`. Both have a new
+    /// number when they come again.
     pub fn receive<S: DatagramSink>(&mut self, cx: &mut Context, ip: &Datagram<'_>, sink: &mut S) {
         cx.counters.udp.datagrams += 1;
         if let Err(why) = self.process(cx, ip, sink) {
@@ -196,6 +206,35 @@ impl Udp {
         let some = self.flows.remove_oldest_eighth();
         self.charge(cx);
         some
+    }
+
+    /// Whether [`tick`](Self::tick) may find something to do.
+    #[inline] // asked behind every packet
+    pub fn is_due(&self, now: Instant) -> bool {
+        now >= self.expiry && !self.flows.is_empty()
+    }
+
+    /// Ends flows that have been idle for too long; to be called behind each packet of the capture for which
+    /// [`is_due`](Self::is_due) is true.
+    pub fn tick<S: DatagramSink>(&mut self, cx: &mut Context, sink: &mut S) {
+        // A flow may have been used for so long behind its place in the order: it goes later by that, never too early.
+        let idle = cx.limits.session_timeout.saturating_add(RENEWAL);
+        let some = self.flows.len();
+        // One that is added, or used, from now on goes no earlier.
+        self.expiry = cx.now.after(idle);
+        while let Some((place, _, endpoints)) = self.flows.oldest() {
+            let goes = endpoints.renewed.after(idle);
+            if goes > cx.now {
+                self.expiry = goes;
+                break;
+            }
+            if let Some((key, endpoints)) = self.flows.remove(place) {
+                endpoints.end(cx, key, Close::Idle, sink);
+            }
+        }
+        if self.flows.len() < some {
+            self.charge(cx);
+        }
     }
 
     /// The input has ended: no flow is followed any longer.
@@ -674,6 +713,53 @@ mod tests {
                 "{there} {by_ip} {len}"
             );
         }
+    }
+
+    /// Each flow goes when nothing has come in it for the time-out, and no later than a second behind that.
+    #[test]
+    fn idle_flows_end() {
+        let mut t = TestUdp::new(Limits {
+            session_timeout: Duration::from_secs(10),
+            ..Limits::default()
+        });
+        let packets = [1, 2, 3].map(|port| packet(false, port, 53, b"x"));
+        let mut known = Vec::new();
+        // Tenths of a second: the first flow speaks once, the second each 0.7 s, the third each 9.9 s.
+        for now in 0..400_u64 {
+            t.cx.now = Instant::from_nanos(now * 100_000_000);
+            for (i, packet) in packets.iter().enumerate() {
+                if [now == 0, now % 7 == 0, now % 99 == 0][i] {
+                    t.receive(&datagram(false, packet));
+                }
+            }
+            if t.udp.is_due(t.cx.now) {
+                t.udp.tick(&mut t.cx, &mut t.sink);
+                assert_eq!(t.cx.budget.used(), t.udp.charged);
+            }
+            known.push(t.udp.flows());
+        }
+        let last = known.iter().rposition(|n| *n == 3);
+        assert!((100..=110).contains(&last.unwrap()), "{last:?}");
+        assert_eq!(known.last(), Some(&2));
+        // None of the others was ever another flow.
+        let numbers: std::collections::BTreeSet<_> = t.sink.0.iter().map(|m| m.0).collect();
+        assert_eq!(numbers.len(), 3);
+        let counters = &t.cx.counters.udp;
+        assert_eq!((counters.flows, counters.flows_idle), (3, 1));
+        // Nothing comes for long, and all end; one that wakes is a new one.
+        t.cx.now = Instant::from_nanos(100_000_000_000);
+        t.udp.tick(&mut t.cx, &mut t.sink);
+        assert_eq!(t.udp.flows(), 0);
+        t.receive(&datagram(false, &packets[1]));
+        assert_eq!(t.sink.0.last().unwrap().0, 3);
+        t.udp.flush(&mut t.cx, &mut t.sink);
+        let counters = &t.cx.counters.udp;
+        let ended = (
+            counters.flows_idle,
+            counters.flows_evicted,
+            counters.flows_end,
+        );
+        assert_eq!((counters.flows, ended), (4, (3, 0, 1)));
     }
 
     #[test]

@@ -250,6 +250,8 @@ fn the_octets_of_tcp_add_up_over_every_capture() {
             closed + t.closed_evicted + t.closed_replaced + t.closed_end,
             "{name}: connections"
         );
+        let flows = c.udp.flows_idle + c.udp.flows_evicted + c.udp.flows_end;
+        assert_eq!(c.udp.flows, flows, "{name}: flows of UDP");
         assert_eq!(
             t.delivered_octets + c.sctp.message_octets + c.udp.message_octets,
             c.message.octets + c.message.unframed_octets,

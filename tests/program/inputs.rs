@@ -1,13 +1,14 @@
 //! Inputs and outputs before, between and behind each other: nothing is emptied that was not meant, whatever is wrong is said
 //! first, and signals do what they are for.
 
-use crate::common::build::{ACK, PSH, Pcap, behind, body, get, response};
+use crate::common::build::{ACK, CLIENT, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response};
 use crate::common::{self, inet_asm, read, run, testdata};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn path(name: &str) -> String {
     testdata(name).display().to_string()
@@ -665,6 +666,62 @@ fn signals_say_and_reopen_and_end_nothing() {
     assert_eq!(json.matches("\"type\":\"message\"").count(), 2);
 }
 
+/// What is said before and behind a rotation is what is said without one.
+#[test]
+fn a_log_that_is_moved_away_loses_no_line() {
+    let (_dir, at) = folder();
+    let mut pcap = Pcap::new();
+    let mut ends = Vec::new();
+    for n in 0..3_u16 {
+        let client = (CLIENT.0, 50_000 + n);
+        let request = get("/");
+        for (flags, seq, octets) in [
+            (SYN, 100, &b""[..]),
+            (ACK | PSH, 101, &request),
+            (RST, behind(101, &request), b""),
+        ] {
+            let packet = pcap.segment(client, SERVER, seq, 500, flags, octets);
+            pcap.packet(&packet);
+        }
+        // The end is told when no other packet contradicts it.
+        pcap.wait(5000);
+        pcap.datagram(client, (SERVER.0, 7000 + n), b"later");
+        ends.push(pcap.file.len());
+    }
+    let said = run(["-n", "-vv"], &pcap.file).stderr;
+    let said: Vec<_> = said
+        .lines()
+        .map(|l| l.trim_start_matches("inet-asm: "))
+        .collect();
+    let (log, names) = (at("log"), [at("log.1"), at("log.2"), at("log")]);
+    let mut running = Running::new(&mut inet_asm(["-p", "-vv", "--log-file", &log]));
+    let mut begin = 0;
+    for (n, end) in ends.into_iter().enumerate() {
+        running.write(&pcap.file[begin..end]);
+        begin = end;
+        running.writes(&format!(":{}", 7000 + n));
+        if n < 2 {
+            fs::rename(&log, &names[n]).expect("rename");
+            running.signal("HUP");
+            let begun = Instant::now();
+            while !Path::new(&log).exists() && begun.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+    assert_eq!(running.end().0, Some(0));
+    let mut all = Vec::new();
+    for name in names {
+        let text = String::from_utf8(read(Path::new(&name))).expect("UTF-8");
+        assert!(!text.is_empty(), "{name}");
+        all.extend(
+            text.lines()
+                .filter_map(|l| Some(l.splitn(3, ' ').nth(2)?.to_owned())),
+        );
+    }
+    assert_eq!(all, said);
+}
+
 #[test]
 fn tables_and_lists_are_reopened_too() {
     let (_dir, at) = folder();
@@ -881,7 +938,7 @@ fn verbose_names_files_interfaces_and_connections() {
     let stats = run(["-n", "-s", &path("dns-udp.pcap")], b"").stderr;
     assert_eq!(flows as u64, common::counter(&stats, "udp.flows"));
     let mut pcap = Pcap::new();
-    pcap.client(100, 0, common::build::SYN, b"");
+    pcap.client(100, 0, SYN, b"");
     let done = run(["-v", "-n"], &pcap.file);
     assert!(
         done.stderr

@@ -484,6 +484,29 @@ fn inputs_and_outputs_are_counted_one_by_one() {
             "{opened}"
         );
     }
+    // A folder has a row too: the octets of all files below it.
+    let (dump, files) = (at("dump"), at("files"));
+    let args = [
+        "--dump",
+        &dump,
+        "-x",
+        &files,
+        "-s=json,outputs",
+        &names[0],
+        &names[1],
+    ];
+    let done = run(args, b"");
+    let all: serde_json::Value = serde_json::from_str(&done.stderr).expect("JSON");
+    let rows = all["outputs"].as_array().expect("a list");
+    assert_eq!(rows.len(), 2, "{all}");
+    for folder in [dump, files] {
+        let there = fs::read_dir(&folder).expect("a folder");
+        let sizes = there.map(|file| file.expect("a file").metadata().expect("written").len());
+        let row = rows.iter().find(|row| row["name"] == folder.as_str());
+        let octets = row.expect("a row")["octets"].as_u64();
+        let sum = sizes.sum::<u64>();
+        assert!(sum > 1000 && octets == Some(sum), "{folder}: {sum} {all}");
+    }
     // As text, for people; and not where nobody asks.
     let text = run(["-n", "-s=inputs", &names[1]], b"").stderr;
     assert!(
@@ -519,15 +542,20 @@ fn what_waits_is_counted_by_stage() {
         let done = run([&["-n", "-s=all"], args].concat(), &capture);
         let peak = counter(&done.stderr, &format!("buffer.{stage}_peak"));
         assert!(peak >= most, "{name}: {peak}");
-        assert_eq!(
-            counter(&done.stderr, &format!("buffer.{stage}")),
-            0,
-            "{name}"
-        );
+        // At least an octet for each, and all of it is part of what is in use.
+        let octets = counter(&done.stderr, &format!("buffer.{stage}_octets_peak"));
+        let all = counter(&done.stderr, "buffer.peak");
+        assert!(peak < octets && octets <= all, "{name}: {octets} {all}");
+        for now in [stage.to_owned(), format!("{stage}_octets")] {
+            let now = counter(&done.stderr, &format!("buffer.{now}"));
+            assert_eq!(now, 0, "{name}");
+        }
         let others = ["segments", "fragments", "chunks", "sorting"];
         for other in others.iter().filter(|other| **other != stage) {
-            let peak = counter(&done.stderr, &format!("buffer.{other}_peak"));
-            assert_eq!(peak, 0, "{name}: {other}");
+            for peak in ["peak", "octets_peak"] {
+                let peak = counter(&done.stderr, &format!("buffer.{other}_{peak}"));
+                assert_eq!(peak, 0, "{name}: {other}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What people see and choose: lines on a terminal, tables, conversations, choices of messages, words on stderr.
 
-use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, get, response};
+use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, body, get, response};
 use crate::common::{self, inet_asm, run, testdata};
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
@@ -1062,6 +1062,60 @@ fn on_terminal(command: &str, columns: u32) -> (String, Option<i32>) {
         .expect("script");
     let text = String::from_utf8(done.stdout).expect("UTF-8");
     (text.replace("\r\n", "\n"), done.status.code())
+}
+
+/// A run whose output is not read for a second has a bar on the terminal, of which nothing is left; beside lines, and where stdout has a
+/// reader, which may show some, there is none.
+#[test]
+fn a_bar_on_a_terminal_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    // More than one read, and more than a pipe holds.
+    let mut pcap = Pcap::new();
+    pcap.open(100, 500);
+    let mut seq = 501;
+    for _ in 0..1600 {
+        let octets = response(&body(1300));
+        pcap.server(seq, 101, ACK | PSH, &octets);
+        seq = behind(seq, &octets);
+    }
+    std::fs::write(at("in.pcap"), &pcap.file).expect("write");
+    let capture = at("in.pcap");
+    let cases = [
+        ("", 80, Some(" left, ")),
+        ("", 40, Some("% ")),
+        ("-p", 80, None),
+        ("-p | cat", 80, None),
+    ];
+    let look = |n: usize| {
+        let (lines, columns, shows) = cases[n];
+        let pipe = at(&n.to_string());
+        let late = format!("mkfifo {pipe}; (sleep 1.2; cat) <{pipe} >/dev/null");
+        let command = format!("{late} & inet-asm -w {pipe} {capture} {lines}; wait");
+        let (text, status) = on_terminal(&command, columns);
+        assert_eq!(status, Some(0), "{text}");
+        let Some(shows) = shows else {
+            assert!(!text.contains("\x1b[2K"), "{lines}: {text:?}");
+            return;
+        };
+        assert!(text.contains(shows) && text.contains("\x1b[2K"), "{text:?}");
+        // It takes one line, as nothing moves up, and what stood there was taken away.
+        assert!(!text.contains("A\r"), "{text:?}");
+        let last = |line: &str| line.rsplit("\x1b[2K").next().unwrap_or_default().to_owned();
+        let seen = text.lines().map(last).collect::<Vec<_>>().concat();
+        assert!(seen.starts_with("inet-asm: 1,603 packets"), "{text:?}");
+        assert!(
+            !seen.contains(" left, ") && !seen.contains("% "),
+            "{text:?}"
+        );
+    };
+    // They wait most of the time.
+    std::thread::scope(|scope| {
+        for n in 0..cases.len() {
+            let look = &look;
+            scope.spawn(move || look(n));
+        }
+    });
 }
 
 #[test]

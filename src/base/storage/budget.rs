@@ -32,6 +32,28 @@ pub const fn tree<K, V>(entries: usize) -> usize {
     leaves * allocated(leaf) + inner * allocated(branch)
 }
 
+/// What waits in a stage for others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingStage {
+    /// Packets that are put in order.
+    Sorting,
+    /// Fragments of IP.
+    Fragments,
+    /// Segments of TCP behind holes.
+    Segments,
+    /// Data chunks of SCTP behind holes, or of messages that are not whole.
+    Chunks,
+}
+
+/// Octets allocated for it now, and the most that ever were.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct WaitingOctets {
+    /// Now.
+    pub now: usize,
+    /// At most.
+    pub peak: usize,
+}
+
 /// Octets allocated for all that waits, against a limit.
 ///
 /// Whoever allocates says so with [`Budget::take`] and gives back with [`Budget::give`]; after each packet the assembler
@@ -42,6 +64,8 @@ pub struct Budget {
     limit: usize,
     used: usize,
     peak: usize,
+    /// Of these, what waits in each stage, by [`WaitingStage`].
+    waiting: [WaitingOctets; 4],
     /// What was taken was read from a state, which may say anything.
     #[serde(skip)]
     resumed: bool,
@@ -87,6 +111,7 @@ impl Budget {
             limit,
             used: 0,
             peak: 0,
+            waiting: [WaitingOctets { now: 0, peak: 0 }; 4],
             resumed: false,
             spare: SpareBlocks {
                 lists: Vec::new(),
@@ -162,6 +187,25 @@ impl Budget {
     pub fn resize(&mut self, from: usize, to: usize) {
         self.give(from);
         self.take(to);
+    }
+
+    /// What waits in a stage has changed its size.
+    pub(crate) fn resize_waiting(&mut self, what: WaitingStage, from: usize, to: usize) {
+        self.resize(from, to);
+        let [sorting, fragments, segments, chunks] = &mut self.waiting;
+        let octets = match what {
+            WaitingStage::Sorting => sorting,
+            WaitingStage::Fragments => fragments,
+            WaitingStage::Segments => segments,
+            WaitingStage::Chunks => chunks,
+        };
+        octets.now = octets.now.saturating_sub(from).saturating_add(to);
+        octets.peak = octets.peak.max(octets.now);
+    }
+
+    /// What waits in each stage, in the order of [`WaitingStage`].
+    pub const fn waiting(&self) -> [WaitingOctets; 4] {
+        self.waiting
     }
 
     /// More is allocated than allowed.

@@ -11,7 +11,7 @@ mod packed;
 mod plain;
 
 pub use aged::{AgedPlace, AgedTable};
-pub use budget::{Budget, allocated, tree};
+pub use budget::{Budget, WaitingOctets, WaitingStage, allocated, tree};
 pub use digest::DigestKey;
 pub(crate) use digest::SampleKey;
 pub use expiry::Deadlines;

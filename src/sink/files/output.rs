@@ -6,7 +6,7 @@ use super::sources::{Kept, Sources};
 use super::store::Store;
 use super::transfer::{CERTIFICATE, FileInfo, TLS};
 use crate::base::context::Context;
-use crate::base::counters::Discard;
+use crate::base::counters::{ChannelCounters, Discard};
 use crate::base::packet::{Interface, Packet};
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::{Chunk, Close, Gap};
@@ -266,6 +266,10 @@ impl MessageSink for Files {
 }
 
 impl Output for Files {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(self.store.channel());
+    }
+
     fn settle(&mut self, cx: &mut Context) {
         self.store.close_all();
         self.store.finish_commands(cx);

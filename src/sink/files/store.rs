@@ -15,8 +15,10 @@ use super::sums::{FileSums, RunningSums, SumKind};
 use super::tar::Archive;
 use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
+use crate::base::time::Timestamp;
 use crate::sink::saved::{StateError, StateReader, StateWriter};
-use crate::sink::writer::{BufferedWriter, OutputError, Reopened};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened, wall_clock};
 use bstr::ByteSlice;
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
@@ -181,6 +183,9 @@ pub(super) struct Store {
     failed: Option<OutputError>,
     /// What a file system or a limit of the process has no room for in one file: told at the end.
     too_large: Option<OutputError>,
+    /// Octets of the files that are listed.
+    written: u64,
+    opened: Timestamp,
     /// What may have carried files which no source can take out.
     unread: BTreeSet<&'static str>,
     /// Files that are not settled yet, of which octets could not be written, and why.
@@ -234,6 +239,8 @@ impl Store {
             lines: None,
             failed: None,
             too_large: None,
+            written: 0,
+            opened: wall_clock(),
             unread: BTreeSet::new(),
             broken: HashMap::default(),
         })
@@ -406,6 +413,20 @@ impl Store {
             file.about.fallback = subject.replace("/", "_").replace("\\", "_");
         }
         self.settle(cx, file, len, &missing)
+    }
+
+    /// What went into it: files that have ended, and their list.
+    pub(super) fn channel(&self) -> ChannelCounters {
+        let mut channel = match &self.archive {
+            Some(archive) => archive.channel(),
+            None => self.list.channel(),
+        };
+        if self.archive.is_none() {
+            channel.octets += self.written;
+        }
+        channel.name.clone_from(&self.path);
+        channel.opened = self.opened;
+        channel
     }
 
     /// The folder, as it was asked for.
@@ -644,6 +665,7 @@ impl Store {
         } else {
             c.incomplete += 1;
         }
+        self.written += size;
         let listed = ListedFile {
             file: &name,
             found_type,
@@ -805,7 +827,7 @@ impl Store {
 
     /// Sets the time of a file to that of its last octet.
     fn stamp(&mut self, name: &str, file: &File, about: &FileInfo) {
-        let time = UNIX_EPOCH + about.last.1.since(crate::base::time::Timestamp::default());
+        let time = UNIX_EPOCH + about.last.1.since(Timestamp::default());
         if let Err(e) = file.set_modified(time) {
             self.fail(name, "set the time of", e);
         }

@@ -3,6 +3,7 @@
 //! A file stands in the archive with its size ahead of its octets, so each is spooled first: short ones in memory, longer ones in a
 //! folder for this run alone, which goes when the run ends.
 
+use crate::base::counters::ChannelCounters;
 use crate::sink::writer::{BufferedWriter, OutputError, Target, open};
 use rustix::fs::{Mode, OFlags};
 use std::fs::DirBuilder;
@@ -94,6 +95,11 @@ impl Archive {
         if over > 0 {
             self.to.write([&[0; BLOCK][over..]]);
         }
+    }
+
+    /// What was written of it.
+    pub(super) fn channel(&self) -> ChannelCounters {
+        self.to.channel()
     }
 
     /// Writes all that is buffered.

@@ -6,9 +6,10 @@ use super::open::{OpenFiles, most_open};
 use super::stream::{DumpedStream, DumpedStreams};
 use super::template::{Template, below, index_of};
 use crate::base::context::Context;
+use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::AgedPlace;
+use crate::base::storage::{AgedPlace, tree};
 use crate::base::stream::{Chunk, Close, Gap, GapCause};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
@@ -16,12 +17,13 @@ use crate::message::events::DatagramMessage;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::text::gap_cause;
-use crate::sink::writer::OutputError;
-use crate::transport::datagram::DatagramContext;
+use crate::sink::writer::{OutputError, wall_clock};
+use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, Write};
@@ -56,8 +58,11 @@ pub(crate) struct Dump {
     pub(super) most: usize,
     /// How often a name was used, by its fingerprint.
     counts: HashMap<u64, u32, foldhash::fast::RandomState>,
-    /// Streams of UDP and SCTP.
-    appended: HashMap<StreamKey, AppendedName, foldhash::fast::RandomState>,
+    /// Streams of flows of UDP, and of associations, that have not ended.
+    appended: BTreeMap<StreamKey, AppendedName>,
+    /// Octets of all files, and of the lists of their gaps.
+    written: u64,
+    opened: Timestamp,
     failures: Failures,
 }
 
@@ -75,7 +80,9 @@ impl Dump {
             open: OpenFiles::default(),
             most: most_open(),
             counts: HashMap::default(),
-            appended: HashMap::default(),
+            appended: BTreeMap::new(),
+            written: 0,
+            opened: wall_clock(),
             failures: Failures::default(),
         })
     }
@@ -116,6 +123,7 @@ impl Dump {
         if let Some(file) = self.open.get_mut(place) {
             file.last = last;
         }
+        self.written += chunk.data.len() as u64;
         let budget = &mut at.cx.budget;
         let failures = &mut self.failures;
         self.open
@@ -163,6 +171,7 @@ impl Dump {
             .open_file(&path, &options)
             .and_then(|mut f| f.write_all(line.as_bytes()));
         stream.indexed = true;
+        self.written += line.len() as u64;
         if let Err(e) = done {
             self.failures.add(&path, "write", e);
         }
@@ -220,6 +229,7 @@ impl Dump {
         if let Some(file) = self.open.get_mut(place) {
             file.last = file.last.max(time);
         }
+        self.written += payload.len() as u64;
         // Datagrams have no offsets: they go to the end.
         let (budget, failures) = (&mut cx.budget, &mut self.failures);
         self.open.put(place, key, None, payload, budget, failures);
@@ -248,17 +258,32 @@ impl Dump {
         // A stream that is not remembered gets another file when its first one was closed.
         // Their number is bounded, as scans of UDP make a flow for each packet.
         if known.is_none() && self.appended.len() < NAMES {
-            let before = self.appended.allocation_size();
+            let before = self.names();
             let (count, first) = (stream.count, stream.first);
             self.appended.insert(key, AppendedName { count, first });
-            cx.budget.resize(before, self.appended.allocation_size());
+            cx.budget.resize(before, self.names());
         }
         Some(place)
     }
 
+    /// The flow has ended: its number does not come again.
+    fn flow_end(&mut self, cx: &mut Context, flow: &Flow) {
+        let (transport, number) = (flow.transport, flow.number);
+        let before = self.names();
+        let first = (transport, number, Direction::Forward, 0);
+        let last = (transport, number, Direction::Reverse, u16::MAX);
+        while let Some((&key, _)) = self.appended.range(first..=last).next() {
+            self.appended.remove(&key);
+            self.open.close(&key, &mut self.failures);
+        }
+        cx.budget.resize(before, self.names());
+        self.open.count(&mut cx.budget);
+    }
+
     /// Octets that are allocated for names.
     fn names(&self) -> usize {
-        self.counts.allocation_size() + self.appended.allocation_size()
+        let appended = tree::<StreamKey, AppendedName>(self.appended.len());
+        self.counts.allocation_size() + appended
     }
 
     fn remember(&mut self, cx: &mut Context, print: u64, count: u32) {
@@ -428,7 +453,7 @@ impl MessageSink for Dump {
         self.open.uncount(&mut cx.budget);
         // Their names are not asked for again.
         cx.budget.give(self.names());
-        (self.counts, self.appended) = (HashMap::default(), HashMap::default());
+        (self.counts, self.appended) = (HashMap::default(), BTreeMap::new());
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
@@ -446,6 +471,13 @@ impl MessageSink for Dump {
 
     fn association_end(&mut self, at: &mut AssociationContext<'_, Self::State>, _: Close) {
         Self::association_end(self, at.cx, at.flow);
+    }
+
+    fn flow_end(&mut self, cx: &mut Context, ended: &EndedFlow<'_>) {
+        // Of TCP nothing stands here, and the files have been closed.
+        if ended.flow.transport != Transport::Tcp {
+            Self::flow_end(self, cx, ended.flow);
+        }
     }
 
     fn stream_data(&mut self, at: &mut StreamContext<'_, Self::State>, chunk: &Chunk<'_>) {
@@ -466,6 +498,15 @@ impl MessageSink for Dump {
 }
 
 impl Output for Dump {
+    fn channels(&self, all: &mut Vec<ChannelCounters>) {
+        all.push(ChannelCounters {
+            name: self.dir.display().to_string(),
+            octets: self.written,
+            opened: self.opened,
+            ..ChannelCounters::default()
+        });
+    }
+
     fn settle(&mut self, cx: &mut Context) {
         self.open.close_all(&mut self.failures);
         self.open.uncount(&mut cx.budget);

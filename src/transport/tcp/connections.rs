@@ -10,7 +10,7 @@ use crate::base::storage::{Budget, Packer, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
 use crate::transport::table::{FlowPlace, FlowTable};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::Deref;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ const RECENT: usize = if cfg!(test) { 0 } else { 256 };
 const IN_USE: usize = 8;
 /// All are packed behind each packet, as above.
 const ALL: bool = cfg!(test);
+/// Entries of connections that are gone that may stand in the list of those in use, beside twice as many as there are connections.
+const STALE: usize = if cfg!(test) { 8 } else { 1024 };
 /// Connections that are looked at for each that has come into use: some were used since they were looked at last.
 const LOOKS: usize = 4;
 
@@ -362,6 +364,20 @@ impl<S: FlowState> Connections<S> {
                 self.pack(budget, &charged);
             }
         }
+        // Each entry that goes stands for a connection that came into use since the last time, or half of them.
+        if self.in_use.len() > 2 * self.table.len() + STALE {
+            self.tidy();
+        }
+    }
+
+    /// Drops what stands in the list of those in use for connections that are gone, or stands there twice.
+    fn tidy(&mut self) {
+        let table = &self.table;
+        let mut seen = HashSet::new();
+        self.in_use.retain(|(place, _)| {
+            let whole = matches!(table.get(*place), Some(Entry::Whole(_)));
+            whole && seen.insert(place.slot)
+        });
     }
 
     /// Packs what came into use longest ago and was not used since, where too much is in use.

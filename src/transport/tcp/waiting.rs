@@ -3,7 +3,7 @@
 use crate::base::checksum::Sum;
 use crate::base::limits::Overlap;
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::{Budget, allocated};
+use crate::base::storage::{Budget, WaitingStage, allocated};
 use crate::base::time::{Instant, Timestamp};
 use std::collections::VecDeque;
 
@@ -284,7 +284,7 @@ impl ReorderBuffer {
         // The box goes with its last item. A connection that once waited would else stay larger
         // than its neighbours for good.
         if runs.items.is_empty() {
-            budget.give(runs.counted);
+            budget.resize_waiting(WaitingStage::Segments, runs.counted, 0);
             self.0 = None;
         } else {
             runs.count(budget);
@@ -311,7 +311,7 @@ impl Runs {
     /// Charges the budget with what is allocated now.
     fn count(&mut self, budget: &mut Budget) {
         let now = self.size();
-        budget.resize(self.counted, now);
+        budget.resize_waiting(WaitingStage::Segments, self.counted, now);
         self.counted = now;
     }
 

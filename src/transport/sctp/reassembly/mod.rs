@@ -24,7 +24,7 @@ use crate::base::limits::Limits;
 use crate::base::place::{OctetOffset, RecordSpan};
 use crate::base::serial::Tsn;
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::{allocated, tree};
+use crate::base::storage::{WaitingStage, allocated, tree};
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -839,7 +839,8 @@ impl Inflow {
 
     fn set_charged(&mut self, cx: &mut Context, active: &mut usize, octets: usize, chunks: usize) {
         if octets != self.charged {
-            cx.budget.resize(self.charged, octets);
+            let budget = &mut cx.budget;
+            budget.resize_waiting(WaitingStage::Chunks, self.charged, octets);
             self.charged = octets;
         }
         if chunks != self.counted {
