@@ -306,6 +306,59 @@ def dnp3(_):
     yield SERVER, outstation(b"\xc3\xc1\x81\0\0\x0c\1\x17\1\1\3\1" + struct.pack("<II", 100, 100) + b"\0")
 
 
+def dicom(_):
+    """PS3.8, 9.3, and PS3.7, 9.3: three objects are stored, in units of one value, of several, and with the command in front."""
+    unit = lambda kind, body: struct.pack(">BxI", kind, len(body)) + body
+    item = lambda kind, body: struct.pack(">BxH", kind, len(body)) + body
+    value = lambda context, what, body: struct.pack(">IBB", len(body) + 2, context, what) + body
+    even = lambda text: text + b"\0" * (len(text) % 2)
+    implicit = lambda group, number, body: struct.pack("<HHI", group, number, len(body)) + body
+    short = lambda number: struct.pack("<H", number)
+    image, verification = b"1.2.840.10008.5.1.4.1.1.7", b"1.2.840.10008.1.1"
+    syntaxes = {1: b"1.2.840.10008.1.2", 3: b"1.2.840.10008.1.2.1", 5: b"1.2.840.10008.1.2"}
+    titles = b"ARCHIVE".ljust(16) + b"SCANNER".ljust(16) + bytes(32)
+    named = item(0x10, b"1.2.840.10008.3.1.1.1")
+    user = item(0x50, item(0x51, struct.pack(">I", 2048)))
+
+    def command(*elements):
+        body = b"".join(implicit(0, number, content) for number, content in elements)
+        return implicit(0, 0, struct.pack("<I", len(body))) + body
+
+    def explicit(group, number, kind, body):
+        length = struct.pack("<HI", 0, len(body)) if kind == b"OW" else struct.pack("<H", len(body))
+        return struct.pack("<HH", group, number) + kind + length + body
+
+    asked = b"".join(item(0x20, bytes([n, 0, 0, 0]) + item(0x30, verification if n == 5 else image) + item(0x40, syntax))
+                     for n, syntax in syntaxes.items())
+    agreed = b"".join(item(0x21, bytes([n, 0, 0, 0]) + item(0x40, syntax)) for n, syntax in syntaxes.items())
+    yield CLIENT, unit(1, b"\0\1\0\0" + titles + named + asked + user)
+    yield SERVER, unit(2, b"\0\1\0\0" + titles + named + agreed + user)
+    yield CLIENT, unit(4, value(5, 3, command((2, even(verification)), (0x100, short(0x30)), (0x110, short(1)), (0x800, short(0x101)))))
+    yield SERVER, unit(4, value(5, 3, command((2, even(verification)), (0x100, short(0x8030)), (0x120, short(1)),
+                                              (0x800, short(0x101)), (0x900, short(0)))))
+    for n, context in enumerate([1, 3, 1], 2):
+        instance = b"1.2.826.0.1.3680043.9.1%d" % n
+        pixels = random.Random(n).randbytes(1500 * n)
+        if context == 3:
+            data = explicit(8, 0x16, b"UI", even(image)) + explicit(8, 0x18, b"UI", even(instance)) + explicit(0x7fe0, 0x10, b"OW", pixels)
+        else:
+            data = implicit(8, 0x16, even(image)) + implicit(8, 0x18, even(instance)) + implicit(0x7fe0, 0x10, pixels)
+        store = command((2, even(image)), (0x100, short(1)), (0x110, short(n)), (0x700, short(0)), (0x800, short(0)),
+                        (0x1000, even(instance)))
+        values = [value(context, 2 * (at + 1000 >= len(data)), data[at:at + 1000]) for at in range(0, len(data), 1000)]
+        if n == 4:
+            values[:1] = [value(context, 3, store) + values[0]]
+        else:
+            yield CLIENT, unit(4, value(context, 3, store))
+        if n == 3:
+            values = [b"".join(values[at:at + 2]) for at in range(0, len(values), 2)]
+        yield CLIENT, b"".join(unit(4, v) for v in values)
+        yield SERVER, unit(4, value(context, 3, command((2, even(image)), (0x100, short(0x8001)), (0x120, short(n)),
+                                                        (0x800, short(0x101)), (0x900, short(0)), (0x1000, even(instance)))))
+    yield CLIENT, unit(5, bytes(4))
+    yield SERVER, unit(6, bytes(4))
+
+
 def cql(_):
     """native_protocol_v4.spec, 2."""
     string = lambda text: struct.pack(">H", len(text)) + text
@@ -703,7 +756,7 @@ def datagrams():
 STREAMS = {
     "diameter": (3868, diameter), "amqp": (5672, amqp), "nbss": (445, nbss), "mbtcp": (502, modbus), "tpkt": (102, tpkt),
     "someip": (30490, someip), "doip": (13400, doip), "bgp": (179, bgp), "rtsp": (554, rtsp), "104apci": (2404, iec104),
-    "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "cql": (9042, cql), "kafka": (9092, kafka),
+    "opcua": (4840, opcua), "enip": (44818, enip), "dnp3": (20000, dnp3), "dicom": (11112, dicom), "cql": (9042, cql), "kafka": (9092, kafka),
     "memcache": (11211, memcache), "memcache-binary": (11211, memcache_binary), "nats": (4222, nats), "stomp": (61613, stomp), "irc": (6667, irc),
     "xmpp": (5222, xmpp), "ssh": (22, ssh), "socks": (1080, socks), "socks4a": (1080, socks4a), "proxy": (8080, proxy), "rtmpt": (1935, rtmpt),
     "mongo": (27017, mongo), "websocket": (8080, websocket), "connect-http": (8080, tunnel), "smtp-made": (25, smtp), "framed": (9000, framed),

@@ -290,7 +290,7 @@ pub(super) struct Args {
     /// Write the files that were transferred into this folder
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP;
-    /// mail (SMTP, POP3, IMAP) and its attachments; SMB in the clear.
+    /// mail (SMTP, POP3, IMAP) and its attachments; SMB in the clear; DICOM.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). An incomplete file is
     /// called NAME.part. Files that are in DIR already are not touched. `-` writes them to stdout as a tar archive; the man page says how.
     #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]

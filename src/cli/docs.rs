@@ -54,6 +54,9 @@ A list of a directory of SMB2 is a text of its own, DIRECTORY.txt: time of the l
 lost cannot be placed: files.smb_unplaced counts their bytes. Pipes (IPC$) are no files. What is encrypted or compressed cannot be taken \
 out: that is told at the end, and counted.
 .PP
+DICOM: an object that C\\-STORE brings is a file as PS3.10 has it, called by its instance, INSTANCE.dcm; where what the association agreed \
+on was not captured, the file lacks its header.
+.PP
 WebSocket: with \\fB--extract-protocols websocket\\fR each text or binary message is a file, put together, unmasked and decompressed, called \
 websocket and by its type; without, none is, as a chat has thousands.
 .PP

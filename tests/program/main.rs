@@ -15,6 +15,7 @@ mod compressed;
 mod counters;
 mod crates;
 mod datagrams;
+mod dicom;
 mod docs;
 mod dump;
 mod facts;

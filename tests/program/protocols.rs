@@ -69,6 +69,7 @@ const CASES: &[Case] = &[
     case("opcua", "opcua", &["opcua.transport.size"]),
     case("enip", "enip", &["enip.length"]),
     case("dnp3", "dnp3", &["dnp3.len"]),
+    case("dicom", "dicom", &["dicom.pdu.len"]),
     case("cql", "cql", &["cql.opcode"]),
     case("kafka", "kafka", &["kafka.len"]),
     case("irc", "irc", &["irc.request", "irc.response"]),

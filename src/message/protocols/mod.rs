@@ -32,6 +32,7 @@ mod cql;
 mod dhcp;
 mod dhcpv6;
 mod diameter;
+mod dicom;
 mod dnp3;
 mod dns;
 mod doip;
@@ -381,6 +382,7 @@ protocols! {
         Diameter(LengthFramer<diameter::Diameter>): diameter, &diameter::FORMAT;
         Opcua(LengthFramer<opcua::Opcua>): opcua, &opcua::FORMAT;
         Dnp3(LengthFramer<dnp3::Dnp3>): dnp3, &dnp3::FORMAT;
+        Dicom(LengthFramer<dicom::Dicom>): dicom, &dicom::FORMAT;
         Enip(LengthFramer<enip::Enip>): enip, &enip::FORMAT;
         Doip(LengthFramer<doip::Doip>): doip, &doip::FORMAT;
         Amqp(LengthFramer<amqp::Amqp>): amqp, &amqp::FORMAT;

@@ -1,5 +1,6 @@
 //! The table of sources.
 
+mod dicom;
 mod dotted;
 mod ftp;
 mod ftp_lines;
@@ -161,6 +162,8 @@ sources! {
     imap: Imap(imap::Imap);
     /// SMB.
     smb: Smb(smb::Smb);
+    /// DICOM.
+    dicom: Dicom(dicom::Dicom);
     /// WebSocket.
     websocket: Websocket(websocket::Websocket);
     /// TFTP, which keeps nothing with a connection.
