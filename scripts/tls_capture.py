@@ -177,8 +177,8 @@ def with_suites(suites):
 class Relay:
     """Takes one connection after the other to the port of a server, and writes down what goes over it. Nothing is captured, so that no rights are needed."""
 
-    def __init__(self, capture, server, port=PORT):
-        self.capture, self.server, self.wire_port = capture, server, port
+    def __init__(self, capture, server, port=PORT, first=0):
+        self.capture, self.server, self.wire_port, self.first = capture, server, port, first
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.wires = []
@@ -193,7 +193,7 @@ class Relay:
             except OSError:
                 return
             with self.lock:
-                wire = Wire(self.capture, len(self.wires), self.wire_port)
+                wire = Wire(self.capture, self.first + len(self.wires), self.wire_port)
                 self.wires.append(wire)
             wire.ended = threading.Event()
             threading.Thread(target=self.relay, args=(wire, client), daemon=True).start()

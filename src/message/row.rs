@@ -86,6 +86,8 @@ pub(super) struct ProtocolRow {
     pub(super) name: &'static str,
     /// Other names that people use for it.
     pub(super) aliases: &'static [&'static str],
+    /// Names by which the two ends of TLS agree on it (IANA, "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs").
+    pub(super) alpn: &'static [&'static str],
     /// What it is over TCP.
     pub(super) about: &'static str,
     /// TCP ports that hint at it.
@@ -154,6 +156,7 @@ impl ProtocolRow {
     pub(super) const NONE: Self = Self {
         name: "",
         aliases: &[],
+        alpn: &[],
         about: "",
         ports: &[],
         ppids: &[],

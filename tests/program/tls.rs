@@ -27,7 +27,7 @@ fn captures() -> Vec<(String, Vec<u8>, PathBuf)> {
         })
         .collect();
     all.sort();
-    assert_eq!(all.len(), 11);
+    assert_eq!(all.len(), 13);
     all
 }
 
@@ -250,6 +250,34 @@ fn other_keys_change_nothing_and_are_counted() {
     let said = stats(&path, &capture);
     assert_eq!(counter(&said, "decrypted.records"), 0);
     assert_eq!(counter(&said, "decrypted.no_fit"), sealed);
+}
+
+#[test]
+fn the_right_key_is_found_among_thousands_also_without_a_hello() {
+    let (capture, keys) = of("tls13-aes256");
+    let sealed = records(&capture).iter().filter(|record| record.3).count() as u64;
+    let mut all: String = (0..4000)
+        .map(|n| format!("CLIENT_RANDOM {n:064x} {n:096x}\n"))
+        .collect();
+    let middle = all.len() / 2;
+    let middle = middle - middle % (all.len() / 4000);
+    all.insert_str(middle, &fs::read_to_string(keys).expect("keys"));
+    let dir = tempdir().expect("a folder");
+    let path = dir.path().join("keys");
+    fs::write(&path, all).expect("keys");
+    let path = path.display().to_string();
+    assert_eq!(
+        counter(&stats(&path, &capture), "decrypted.records"),
+        sealed
+    );
+    let hello = common::segments(&capture)
+        .iter()
+        .position(|segment| !segment.payload.is_empty());
+    let without_hello = without(&capture, &[hello.expect("a hello")]);
+    assert_eq!(
+        counter(&stats(&path, &without_hello), "decrypted.records"),
+        sealed
+    );
 }
 
 #[test]

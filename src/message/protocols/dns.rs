@@ -13,6 +13,7 @@ use std::net::Ipv6Addr;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
+    alpn: &["dot"],
     kind: Some(kind),
     transaction: Some(|transport, m| Some(number(m, length_len(transport), 2))),
     fields: Some(fields),

@@ -9,6 +9,7 @@ use super::super::row::ProtocolRow;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "ftp",
+    alpn: &["ftp"],
     about: "FTP (RFC 959): replies and commands",
     ports: &[21],
     in_order: Some(&IN_ORDER),

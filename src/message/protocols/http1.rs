@@ -91,6 +91,7 @@ const REQUESTS: usize = 1024;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http",
+    alpn: &["http/1.1", "http/1.0"],
     about: "HTTP/1.x (RFC 9112)",
     fields: Some(super::http1_words::fields),
     field_names: super::http1_words::FIELD_NAMES,

@@ -59,6 +59,7 @@ const HOLD: usize = 64 << 10;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http2",
+    alpn: &["h2"],
     aliases: &["h2", "h2c", "http/2", "grpc"],
     about: "HTTP/2 in clear (RFC 9113), and gRPC in it",
     summary: Some(summary),

@@ -10,6 +10,7 @@ use crate::base::flow::Transport;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "imap",
+    alpn: &["imap"],
     about: "IMAP (RFC 9051, RFC 3501), with literals",
     ports: &[143],
     transaction: Some(transaction),

@@ -10,6 +10,7 @@ use memchr::memchr;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "irc",
+    alpn: &["irc"],
     about: "IRC (RFC 2812)",
     ports: &[6667, 6665, 6666, 6668, 6669],
     fields: Some(|_, _, m, to| fields(m, to)),

@@ -557,8 +557,9 @@ pub(super) fn plain_port(port: u16) -> u16 {
 
 /// The port without TLS of a protocol that two ends have agreed on (RFC 7301).
 pub(super) fn alpn_port(name: &[u8]) -> Option<u16> {
-    let known = tls::ALPN_PORTS.iter().find(|(known, _)| *known == name);
-    known.map(|(_, port)| *port)
+    let named = |row: &&StreamRow| row.protocol.alpn.iter().any(|alpn| alpn.as_bytes() == name);
+    let row = STREAMS.iter().find(named)?;
+    Some(clear_port(row.protocol.name, 0)).filter(|port| *port != 0)
 }
 
 /// The protocol that is put before others, if octets that begin a stream may be its own, and whether they are.

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mqtt",
+    alpn: &["mqtt"],
     about: "MQTT 3.1, 3.1.1 and 5",
     ports: &[1883],
     summary: Some(summary),

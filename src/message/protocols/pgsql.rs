@@ -30,6 +30,7 @@ const CANCEL_REQUEST: u64 = 80_877_102;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "pgsql",
+    alpn: &["postgresql"],
     aliases: &["postgres", "postgresql"],
     about: "PostgreSQL, protocol 3",
     ports: &[PORT],

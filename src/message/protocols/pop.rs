@@ -7,6 +7,7 @@ use super::super::row::ProtocolRow;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "pop",
+    alpn: &["pop3"],
     aliases: &["pop3"],
     about: "POP3 (RFC 1939)",
     ports: &[110],

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "sip",
+    alpn: &["sip/2"],
     kind: Some(|m| response_if(m.starts_with(SYNTAX.version))),
     fields: Some(fields),
     field_names: &["status", "reason", "method", "uri", "from", "to", "call_id"],

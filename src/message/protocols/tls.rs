@@ -66,30 +66,6 @@ pub(super) const PLAIN_PORTS: &[(u16, u16)] = &[
     (8883, 1883),
 ];
 
-/// Ports without TLS of protocols that clients and servers agree on (IANA, "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs").
-pub(super) const ALPN_PORTS: &[(&[u8], u16)] = &[
-    (b"http/1.0", 80),
-    (b"http/1.1", 80),
-    (b"h2", 80),
-    (b"ftp", 21),
-    (b"imap", 143),
-    (b"pop3", 110),
-    (b"managesieve", 4190),
-    (b"nntp", 119),
-    (b"nnsp", 433),
-    (b"irc", 6667),
-    (b"mqtt", 1883),
-    (b"dot", 53),
-    (b"sip/2", 5060),
-    (b"xmpp-client", 5222),
-    (b"xmpp-server", 5269),
-    (b"postgresql", 5432),
-    (b"stun.turn", 3478),
-    (b"stun.nat-discovery", 3478),
-    (b"radius/1.0", 1812),
-    (b"radius/1.1", 1812),
-];
-
 /// Recognises TLS.
 pub(crate) struct TlsDetector;
 

@@ -15,6 +15,7 @@ use memchr::{memchr, memmem};
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "xmpp",
+    alpn: &["xmpp-client", "xmpp-server"],
     aliases: &["jabber"],
     about: "XMPP (RFC 6120): stanzas of XML",
     ports: &[5222, 5269],

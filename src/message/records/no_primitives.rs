@@ -19,7 +19,7 @@ impl Opener {
     }
 }
 
-pub(super) const fn decrypt_blocks(_: &[u8], _: &[u8], _: &mut [u8]) -> Option<()> {
+pub(super) const fn decrypt_blocks(_: Cipher, _: &[u8], _: &[u8], _: &mut [u8]) -> Option<()> {
     None
 }
 

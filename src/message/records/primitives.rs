@@ -5,9 +5,11 @@ use aes::{Aes128, Aes256};
 use aes_gcm::aead::array::Array;
 use aes_gcm::aead::array::typenum::{U8, U12, U16};
 use aes_gcm::aead::{AeadCore, AeadInOut, KeyInit, Nonce, Tag};
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm};
+use aria::{Aria128, Aria256};
+use camellia::{Camellia128, Camellia256};
 use cbc::Decryptor;
-use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, BlockSizeUser, KeyIvInit};
 use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
 use hkdf::Hkdf;
@@ -26,6 +28,8 @@ pub(super) enum Opener {
     Aes128Ccm8(Box<Ccm<Aes128, U8, U12>>),
     Aes256Ccm8(Box<Ccm<Aes256, U8, U12>>),
     ChaCha20Poly1305(Box<ChaCha20Poly1305>),
+    Aria128Gcm(Box<AesGcm<Aria128, U12>>),
+    Aria256Gcm(Box<AesGcm<Aria256, U12>>),
 }
 
 impl Opener {
@@ -39,7 +43,12 @@ impl Opener {
             Cipher::Aes128Ccm8 => Self::Aes128Ccm8(with_key(key)?),
             Cipher::Aes256Ccm8 => Self::Aes256Ccm8(with_key(key)?),
             Cipher::ChaCha20Poly1305 => Self::ChaCha20Poly1305(with_key(key)?),
-            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) => return None,
+            Cipher::Aria128Gcm => Self::Aria128Gcm(with_key(key)?),
+            Cipher::Aria256Gcm => Self::Aria256Gcm(with_key(key)?),
+            Cipher::Aes128Cbc(_)
+            | Cipher::Aes256Cbc(_)
+            | Cipher::Camellia128Cbc(_)
+            | Cipher::Camellia256Cbc(_) => return None,
         })
     }
 
@@ -67,6 +76,8 @@ impl Opener {
             Self::Aes128Ccm8(c) => open_with(&**c, nonce, aad, body, tag),
             Self::Aes256Ccm8(c) => open_with(&**c, nonce, aad, body, tag),
             Self::ChaCha20Poly1305(c) => open_with(&**c, nonce, aad, body, tag),
+            Self::Aria128Gcm(c) => open_with(&**c, nonce, aad, body, tag),
+            Self::Aria256Gcm(c) => open_with(&**c, nonce, aad, body, tag),
         }
     }
 }
@@ -88,21 +99,31 @@ fn open_with<C: AeadInOut + AeadCore>(
     opened.ok()
 }
 
-/// Decrypts whole blocks of AES in CBC mode in place.
-pub(super) fn decrypt_blocks(key: &[u8], vector: &[u8], octets: &mut [u8]) -> Option<()> {
+/// Decrypts whole blocks in CBC mode in place.
+pub(super) fn decrypt_blocks(
+    cipher: Cipher,
+    key: &[u8],
+    vector: &[u8],
+    octets: &mut [u8],
+) -> Option<()> {
+    match cipher {
+        Cipher::Aes128Cbc(_) => decrypt_with::<Aes128>(key, vector, octets),
+        Cipher::Aes256Cbc(_) => decrypt_with::<Aes256>(key, vector, octets),
+        Cipher::Camellia128Cbc(_) => decrypt_with::<Camellia128>(key, vector, octets),
+        Cipher::Camellia256Cbc(_) => decrypt_with::<Camellia256>(key, vector, octets),
+        _ => None,
+    }
+}
+
+fn decrypt_with<C>(key: &[u8], vector: &[u8], octets: &mut [u8]) -> Option<()>
+where
+    C: BlockCipherDecrypt + BlockSizeUser<BlockSize = U16> + KeyInit,
+{
     let (blocks, []) = Array::<u8, U16>::slice_as_chunks_mut(octets) else {
         return None;
     };
-    match key.len() {
-        16 => {
-            let decryptor = Decryptor::<Aes128>::new_from_slices(key, vector);
-            decryptor.ok()?.decrypt_blocks(blocks);
-        }
-        _ => {
-            let decryptor = Decryptor::<Aes256>::new_from_slices(key, vector);
-            decryptor.ok()?.decrypt_blocks(blocks);
-        }
-    }
+    let decryptor = Decryptor::<C>::new_from_slices(key, vector);
+    decryptor.ok()?.decrypt_blocks(blocks);
     Some(())
 }
 

@@ -6,7 +6,7 @@ use super::{Opener, decrypt_blocks, verify};
 use std::fmt;
 use std::ops::Range;
 
-/// Octets of a block of AES.
+/// Octets of a block of all ciphers here that have blocks.
 const BLOCK: usize = 16;
 /// Octets of a record's header.
 pub(super) const HEADER: usize = 5;
@@ -24,6 +24,7 @@ pub(super) enum Form {
 
 /// Encrypted block by block, and authenticated apart.
 struct Cbc {
+    cipher: Cipher,
     key: Secret,
     mac: Mac,
     mac_key: Secret,
@@ -74,15 +75,16 @@ impl Protection {
 
     /// Keys of a cipher in CBC mode. `first`: the vector of the first record of TLS 1.0; in later versions it stands in each.
     pub(super) fn cbc(
+        cipher: Cipher,
         key: &[u8],
-        mac: Mac,
         mac_key: &[u8],
         encrypt_then_mac: bool,
         first: Option<[u8; BLOCK]>,
     ) -> Option<Self> {
         Some(Self(Kind::Cbc(Cbc {
+            cipher,
             key: Secret::new(key)?,
-            mac,
+            mac: cipher.cbc()?,
             mac_key: Secret::new(mac_key)?,
             encrypt_then_mac,
             first,
@@ -239,7 +241,7 @@ impl Cbc {
             (Some(_), _) => (at.block_before?, HEADER),
         };
         let mut plain = record.get(from..end)?.to_vec();
-        decrypt_blocks(self.key.octets(), &vector, &mut plain)?;
+        decrypt_blocks(self.cipher, self.key.octets(), &vector, &mut plain)?;
         // Each octet of the padding is its length (RFC 5246, 6.2.3.2).
         let padding = *plain.last()?;
         let len = plain.len().checked_sub(usize::from(padding) + 1)?;

@@ -66,10 +66,10 @@ pub(super) fn key_block(
         true => pseudorandom_before_12(master.octets(), &label, &mut block[..]),
         false => pseudorandom(suite.prf, master.octets(), &label, &mut block[..]),
     }?;
-    let (mac_len, vector) = match suite.cipher {
-        Cipher::Aes128Cbc(mac) | Cipher::Aes256Cbc(mac) => (mac.len(), 16),
-        Cipher::ChaCha20Poly1305 => (0, 12),
-        _ => (0, 4),
+    let (mac_len, vector) = match (suite.cipher, suite.cipher.cbc()) {
+        (_, Some(mac)) => (mac.len(), 16),
+        (Cipher::ChaCha20Poly1305, None) => (0, 12),
+        (_, None) => (0, 4),
     };
     let key_len = suite.cipher.key_len();
     let part = |at: usize, len: usize| {
@@ -80,10 +80,10 @@ pub(super) fn key_block(
     let key = part(2 * mac_len, key_len)?;
     let vector_part = part(2 * (mac_len + key_len), vector)?;
     match suite.cipher {
-        Cipher::Aes128Cbc(mac) | Cipher::Aes256Cbc(mac) => {
+        cipher if cipher.cbc().is_some() => {
             let first = <[u8; 16]>::try_from(vector_part).ok()?;
             let first = (seed.version <= TLS10).then_some(first);
-            Protection::cbc(key, mac, mac_key, seed.encrypt_then_mac, first)
+            Protection::cbc(cipher, key, mac_key, seed.encrypt_then_mac, first)
         }
         Cipher::ChaCha20Poly1305 => {
             let iv = <[u8; 12]>::try_from(vector_part).ok()?;

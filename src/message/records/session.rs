@@ -32,6 +32,8 @@ const FAILURES: u8 = 8;
 /// Keys that are tried for a record of a connection whose ClientHello is missing, with each of the following.
 // Of some thousand connections at once; those near it in the key log come first.
 const GUESSES: u64 = 1 << 12;
+/// Sessions that are looked at for the price of a trial.
+const LOOKED: u64 = 64;
 /// Numbers that are tried with each, one after the other.
 const NUMBERS_GUESSED: [u64; 3] = [4, 64, 1024];
 /// Records of each direction for which that is done.
@@ -470,14 +472,16 @@ impl Session {
         };
         // A small number first: mostly the hello alone is missing.
         for numbers in NUMBERS_GUESSED {
-            let before = *tried;
+            let (before, mut looked) = (*tried, 0);
             for secrets in keys.unclaimed() {
+                // Those that have no secret of this kind cost little, but there may be a million of them.
+                looked += 1;
                 for client in clients.into_iter().flatten() {
                     (self.client, self.client_random) = (Some(client), Some(secrets.client_random));
                     let opened = self.open_with(secrets, place, record, numbers, tried);
                     if let Ok(opened) = opened {
                         keys.claim(&secrets.client_random);
-                        keys.guessed(*tried - before, true);
+                        keys.guessed(*tried - before + looked / LOOKED, true);
                         return Ok(opened);
                     }
                     self.halves[place.direction.index()].keys = None;
@@ -486,7 +490,7 @@ impl Session {
                     break;
                 }
             }
-            keys.guessed(*tried - before, false);
+            keys.guessed(*tried - before + looked / LOOKED, false);
         }
         (self.client, self.client_random) = (client, None);
         self.halves[place.direction.index()].guessed += 1;

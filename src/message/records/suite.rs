@@ -14,6 +14,10 @@ pub(super) enum Cipher {
     ChaCha20Poly1305,
     Aes128Cbc(Mac),
     Aes256Cbc(Mac),
+    Aria128Gcm,
+    Aria256Gcm,
+    Camellia128Cbc(Mac),
+    Camellia256Cbc(Mac),
 }
 
 /// What authenticates where encrypting does not.
@@ -46,11 +50,18 @@ impl Cipher {
     /// Octets of a key.
     pub(super) const fn key_len(self) -> usize {
         match self {
-            Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 | Self::Aes128Cbc(_) => 16,
+            Self::Aes128Gcm
+            | Self::Aes128Ccm
+            | Self::Aes128Ccm8
+            | Self::Aes128Cbc(_)
+            | Self::Aria128Gcm
+            | Self::Camellia128Cbc(_) => 16,
             Self::Aes256Gcm
             | Self::Aes256Ccm
             | Self::Aes256Ccm8
             | Self::Aes256Cbc(_)
+            | Self::Aria256Gcm
+            | Self::Camellia256Cbc(_)
             | Self::ChaCha20Poly1305 => 32,
         }
     }
@@ -59,8 +70,19 @@ impl Cipher {
     pub(super) const fn tag_len(self) -> usize {
         match self {
             Self::Aes128Ccm8 | Self::Aes256Ccm8 => 8,
-            Self::Aes128Cbc(_) | Self::Aes256Cbc(_) => 0,
+            _ if self.cbc().is_some() => 0,
             _ => 16,
+        }
+    }
+
+    /// What authenticates beside a cipher in CBC mode.
+    pub(super) const fn cbc(self) -> Option<Mac> {
+        match self {
+            Self::Aes128Cbc(mac)
+            | Self::Aes256Cbc(mac)
+            | Self::Camellia128Cbc(mac)
+            | Self::Camellia256Cbc(mac) => Some(mac),
+            _ => None,
         }
     }
 }
@@ -89,6 +111,13 @@ const SUITES: &[(&[u16], Cipher, Prf)] = &[
     (&[0x003c, 0x003e, 0x003f, 0x0040, 0x0067, 0x006c, 0x00ae, 0x00b2, 0x00b6, 0xc023, 0xc025, 0xc027, 0xc029, 0xc037], C::Aes128Cbc(Mac::Sha256), Prf::Sha256),
     (&[0x003d, 0x0068, 0x0069, 0x006a, 0x006b, 0x006d], C::Aes256Cbc(Mac::Sha256), Prf::Sha256),
     (&[0x00af, 0x00b3, 0x00b7, 0xc024, 0xc026, 0xc028, 0xc02a, 0xc038], C::Aes256Cbc(Mac::Sha384), Prf::Sha384),
+    (&[0xc050, 0xc052, 0xc054, 0xc056, 0xc058, 0xc05a, 0xc05c, 0xc05e, 0xc060, 0xc062, 0xc06a, 0xc06c, 0xc06e], C::Aria128Gcm, Prf::Sha256),
+    (&[0xc051, 0xc053, 0xc055, 0xc057, 0xc059, 0xc05b, 0xc05d, 0xc05f, 0xc061, 0xc063, 0xc06b, 0xc06d, 0xc06f], C::Aria256Gcm, Prf::Sha384),
+    (&[0x0041, 0x0042, 0x0043, 0x0044, 0x0045, 0x0046], C::Camellia128Cbc(Mac::Sha1), Prf::Sha256),
+    (&[0x0084, 0x0085, 0x0086, 0x0087, 0x0088, 0x0089], C::Camellia256Cbc(Mac::Sha1), Prf::Sha256),
+    (&[0x00ba, 0x00bb, 0x00bc, 0x00bd, 0x00be, 0x00bf, 0xc072, 0xc074, 0xc076, 0xc078, 0xc094, 0xc096, 0xc098, 0xc09a], C::Camellia128Cbc(Mac::Sha256), Prf::Sha256),
+    (&[0x00c0, 0x00c1, 0x00c2, 0x00c3, 0x00c4, 0x00c5], C::Camellia256Cbc(Mac::Sha256), Prf::Sha256),
+    (&[0xc073, 0xc075, 0xc077, 0xc079, 0xc095, 0xc097, 0xc099, 0xc09b], C::Camellia256Cbc(Mac::Sha384), Prf::Sha384),
 ];
 
 /// The suite of this number, if its records can be opened.
