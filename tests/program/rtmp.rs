@@ -174,7 +174,7 @@ fn the_middle_is_found() {
 }
 
 /// Runs with messages of their own.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 100;
 
 /// Numbers by chance, the same ones for a seed.
 struct Chance(u64);
@@ -260,9 +260,10 @@ impl Sender {
     }
 }
 
-/// What sets the size of chunks is lost, and other packets are: a message that is called whole is one that was sent, but for very few.
+/// What sets the size of chunks is lost, and other packets are: a message that is called whole is one that was sent, whatever its content
+/// looks like.
 #[test]
-fn few_messages_are_called_whole_with_a_header_in_them() {
+fn no_message_is_called_whole_with_a_header_in_it() {
     let (mut whole, mut wrong, mut sent) = (0, 0, 0);
     for seed in 0..SEEDS {
         let mut chance = Chance((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -297,7 +298,7 @@ fn few_messages_are_called_whole_with_a_header_in_them() {
         let (got, _) = found(&pcap.file, |_| false);
         for m in got.iter().filter(|m| m.whole) {
             let body = &m.octets[..];
-            let set_up = matches!(body.len(), 1536 | 1537) && body[body.len() - 1] == 7;
+            let set_up = matches!(body.len(), 1536 | 1537) && body.ends_with(&[7]);
             if !set_up && !body.starts_with(b"\x02\0\x07connect") {
                 wrong += usize::from(!sender.sent.iter().any(|sent| sent == body));
                 whole += 1;
@@ -305,9 +306,9 @@ fn few_messages_are_called_whole_with_a_header_in_them() {
         }
         sent += sender.sent.len();
     }
-    // Content that looks like headers of chunks is taken for some where nothing says how long chunks are.
-    assert!(wrong <= 4, "{wrong} of {whole} are none that was sent");
-    assert!(whole * 2 > sent, "{whole} of {sent}");
+    assert_eq!(wrong, 0, "{wrong} of {whole} are none that was sent");
+    // Of the 24 of a run those are called incomplete that come before several have agreed on the size of chunks.
+    assert!(whole * 9 > sent * 4, "{whole} of {sent}");
 }
 
 /// All numbers that a chunk stream can have, each with a message that never ends, and one that says that it is 16 MiB long.

@@ -17,6 +17,7 @@ use super::rtmpt_values::{Command, command};
 use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
+use memchr::memchr_iter;
 use std::fmt::Write as _;
 
 /// Its row.
@@ -323,6 +324,13 @@ impl ChunkStreams {
         }
     }
 
+    /// None of their chunks is missing.
+    fn believe(&mut self) {
+        for stream in &mut self.0 {
+            stream.doubtful = false;
+        }
+    }
+
     pub(super) fn size(&self) -> usize {
         self.0.capacity() * size_of::<ChunkStream>()
     }
@@ -349,6 +357,9 @@ const SIZES: &[u32] = &[
 const HOLD: usize = 128 << 10;
 /// Bits of headers in a row that prove that the first of them is one: there may be a million octets among which it is looked for.
 const PROOF: u32 = 36;
+/// Bits that the first of them proves, where it does not stand where a segment begins: what a header of the shortest form that says a
+/// length does beside octets among which it is seldom.
+const ALONE: u32 = 6;
 /// A header where a segment begins is worth so many.
 const AT_A_SEGMENT: u32 = 5;
 /// Headers in a row that are looked at.
@@ -359,6 +370,17 @@ const PROOF_OF_SIZE: u32 = 14;
 const AT_THE_END: u32 = 8;
 /// Octets of a message that is looked for.
 const LONGEST: u32 = 8 << 20;
+/// Octets beside a header that tell how seldom its first one is met.
+const BESIDE: usize = 1024;
+
+/// Bits that an octet proves where a header is expected: as seldom as it is met in the content beside it. Content may be made of octets
+/// that headers have.
+fn rarity(octet: u8, beside: &[u8]) -> u32 {
+    let beside = &beside[..beside.len().min(BESIDE)];
+    let met = memchr_iter(octet, beside).count();
+    // As if it had been met a quarter of a time in 64 others: little content tells little.
+    ((4 * beside.len() + 256) / (4 * met + 1)).ilog2().min(8)
+}
 
 /// One direction.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -459,25 +481,28 @@ impl ChunkSide {
         if begins || left <= size {
             return Sized::No;
         }
+        let more = more && octets.len() < HOLD;
         let behind = |len: u32| {
             let at = header.len + usize::try_from(len).unwrap_or(usize::MAX);
-            let rest = octets.get(at..)?;
-            let again = octets.first()? | 0xc0;
-            match self.streams.header(rest) {
-                Some(None) => None,
-                Some(Some(read)) if read.format > 1 => Some(rest.first() == Some(&again)),
-                Some(Some(_)) => Some(true),
-                None => Some(false),
+            let rest = octets.get(at..).unwrap_or_default();
+            let before = octets.get(header.len..at.min(octets.len()));
+            let mut side = self.clone();
+            side.streams.believe();
+            side.take(octets, len);
+            if len < size {
+                side.streams.forget(header.stream);
             }
+            let proof = (PROOF - PROOF_OF_SIZE, 0);
+            side.chains(rest, before.unwrap_or_default(), proof, more)
         };
         let last = match left % size {
-            0 => Some(false),
+            0 => Probe::No,
             last => behind(last),
         };
         match (behind(size), last) {
-            (Some(true), Some(false)) => Sized::By(size),
-            (Some(false), Some(true)) => Sized::By(left % size),
-            (None, _) | (_, None) if more && octets.len() < HOLD => Sized::More,
+            (Probe::Yes, Probe::No) => Sized::By(size),
+            (Probe::No, Probe::Yes) => Sized::By(left % size),
+            (Probe::More, _) | (_, Probe::More) => Sized::More,
             _ => Sized::No,
         }
     }
@@ -517,8 +542,15 @@ impl ChunkSide {
         }
     }
 
-    /// Headers in a row, so many that they are not chance.
-    fn chains(&self, octets: &[u8], mut proof: u32, more: bool) -> Probe {
+    /// Headers in a row, so many that they are not chance. `before`: what stands ahead of the first of them, which has to prove
+    /// `alone` bits itself, as those behind it may be headers where it is none.
+    fn chains<'a>(
+        &self,
+        octets: &'a [u8],
+        mut before: &'a [u8],
+        (mut proof, alone): (u32, u32),
+        more: bool,
+    ) -> Probe {
         let mut side = self.clone();
         let mut at = 0;
         for _ in 0..LONGEST_CHAIN {
@@ -533,15 +565,25 @@ impl ChunkSide {
             }
             match side.look(rest, more) {
                 ChunkLook::Chunk(header, content) => {
-                    match side.proof(rest, header, content) {
-                        Some(bits) => proof += bits,
-                        None => return Probe::No,
+                    let content_len = usize::try_from(content).unwrap_or(usize::MAX);
+                    let body = rest.get(header..).unwrap_or_default();
+                    let body = &body[..body.len().min(content_len)];
+                    let Some(bits) = side.proof(rest, header, content) else {
+                        return Probe::No;
+                    };
+                    let seldom = rarity(rest[0], before).min(rarity(rest[0], body));
+                    // One for the choice that chance has among the headers that could stand there.
+                    let bits = (bits * seldom / 8).saturating_sub(1);
+                    if at == 0 && bits < alone {
+                        return Probe::No;
                     }
+                    proof += bits;
                     if proof >= PROOF {
                         return Probe::Yes;
                     }
                     side.take(rest, content);
-                    at += header + usize::try_from(content).unwrap_or(usize::MAX);
+                    at += header + content_len;
+                    before = body;
                 }
                 ChunkLook::More if octets.len() < HOLD => return Probe::More,
                 ChunkLook::More | ChunkLook::No => return Probe::No,
@@ -576,7 +618,7 @@ impl ChunkSide {
     }
 
     /// How much of a message of `left` octets its first chunk holds, where that is more than `least`: with the right size of chunks
-    /// headers follow it where they should.
+    /// headers follow it where they should. Where they do with two sizes nothing is known.
     fn size_of(
         &self,
         header: &ChunkHeader,
@@ -590,20 +632,24 @@ impl ChunkSide {
         }
         let more = more && octets.len() < HOLD;
         let sizes = SIZES.iter().copied().filter(|s| *s > least && *s < left);
+        let mut found = None;
         for size in sizes.chain([left]) {
             let mut side = self.clone();
             side.size = ChunkSize::Known(size);
             side.take(octets, size);
             let at = header.len + usize::try_from(size).unwrap_or(usize::MAX);
             let behind = octets.get(at..).unwrap_or_default();
-            match side.chains(behind, PROOF - PROOF_OF_SIZE, more) {
-                Probe::Yes => return Sized::By(size),
+            let before = octets.get(header.len..at.min(octets.len()));
+            let before = before.unwrap_or_default();
+            match side.chains(behind, before, (PROOF - PROOF_OF_SIZE, 0), more) {
+                Probe::Yes if found.is_some() => return Sized::No,
+                Probe::Yes => found = Some(size),
                 // This one may do, and so may a larger one.
-                Probe::More => return Sized::More,
-                Probe::No => {}
+                Probe::More if found.is_none() => return Sized::More,
+                Probe::More | Probe::No => {}
             }
         }
-        Sized::No
+        found.map_or(Sized::No, Sized::By)
     }
 
     /// The message at `octets` may be the first of a chain: cheap, for each octet of a search.
@@ -753,8 +799,12 @@ fn search(side: &ChunkSide, octets: &[u8], aligned: impl Fn(usize) -> bool, more
         if !side.may_begin(&octets[at..]) {
             continue;
         }
-        let proof = if aligned(at) { AT_A_SEGMENT } else { 0 };
-        match side.chains(&octets[at..], proof, more) {
+        let proof = match aligned(at) {
+            true => (AT_A_SEGMENT, 0),
+            false => (0, ALONE),
+        };
+        let before = &octets[at.saturating_sub(BESIDE)..at];
+        match side.chains(&octets[at..], before, proof, more) {
             Probe::Yes => return Found::At(at),
             Probe::More => return Found::Nowhere { keep: at },
             Probe::No => {}

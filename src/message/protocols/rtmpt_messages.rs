@@ -26,7 +26,7 @@ const BEGINNING: usize = 1024;
 const CHUNK: u32 = 128;
 /// Messages of several chunks that have to agree on their size, where the capture may lack the message that says it.
 // One may be put together by chance, with the header of a chunk among its octets.
-const AGREEING: u8 = 2;
+const AGREEING: u8 = 3;
 
 /// What is known of the size of chunks in one direction.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ struct SizeKnowledge {
     /// The size in which so many messages of several chunks agree.
     agreed: u32,
     times: u8,
+    /// What stands in front may have been longer or shorter than it was taken for.
+    unsure: bool,
 }
 
 /// The sizes of the chunks of a message.
@@ -78,12 +80,15 @@ impl SizeKnowledge {
             };
             self.agreed = sizes.each;
         }
-        match (known, sizes.each) {
-            (_, 0) if sizes.last <= CHUNK => true,
-            (true, 0) => sizes.last <= self.agreed,
+        let proven = match (known, sizes.each) {
+            // However large chunks are, it fits into one, if it begins where it seems to.
+            (_, 0) if sizes.last <= CHUNK => !self.unsure,
+            (true, 0) => sizes.last <= self.agreed && !self.unsure,
             (true, each) => fits && each == self.agreed,
             (false, _) => false,
-        }
+        };
+        self.unsure = sizes.each == 0 && (self.unsure || !proven);
+        proven
     }
 }
 
