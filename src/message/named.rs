@@ -2,7 +2,7 @@
 
 use super::events::{DatagramMessage, MessageSink};
 use super::extract::Extractor;
-use super::protocols::cut_datagram_protocol;
+use super::protocols::{cut_datagram_protocol, relaying_protocol};
 use super::{Transfers, datagram_protocol};
 use crate::base::context::Context;
 use crate::base::flow::Transport;
@@ -27,6 +27,10 @@ impl<M: MessageSink> DatagramSink for Named<'_, M> {
                 let mut found = datagram_protocol(payload, ports.0, ports.1);
                 if found == NO_PROTOCOL && payload.len() < payload_len {
                     found = cut_datagram_protocol(payload, payload_len, ports);
+                }
+                // Three octets of zero are in front of what a proxy passes on.
+                if found == NO_PROTOCOL && payload.starts_with(&[0, 0, 0]) {
+                    found = relaying_protocol(payload).unwrap_or(found);
                 }
                 if self.transfers.may_name(found) {
                     let (src, dst) = (at.flow.src(at.direction), at.flow.dst(at.direction));

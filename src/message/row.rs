@@ -79,6 +79,9 @@ pub(super) type ReadNamedEnds = fn(&[u8]) -> Option<NamedEnds>;
 /// Reads how many octets a message has by its header, itself included; None where no header is to be believed.
 pub(super) type BundledLength = fn(&[u8]) -> Option<u64>;
 
+/// Reads the datagram that stands in another one: the port that it is for, and its octets. None where there is none.
+pub(super) type ReadRelayed = fn(&[u8]) -> Option<(u16, &[u8])>;
+
 /// One protocol of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProtocolRow {
@@ -127,6 +130,8 @@ pub(super) struct ProtocolRow {
     pub(super) result_last: bool,
     /// One line on a message over TCP or UDP; None: its first line.
     pub(super) summary: Option<Summary>,
+    /// One line on a response, where its octets alone do not tell that it is one; None: that of any message.
+    pub(super) response_summary: Option<Summary>,
     /// One line on a user message of SCTP; None: its first line.
     pub(super) user_message_summary: Option<Summary>,
     /// Its search costs so little that streams from the middle are searched to any length without a port that hints at it.
@@ -141,6 +146,8 @@ pub(super) struct ProtocolRow {
     pub(super) upgrades: bool,
     /// Whom the connection is between by this message: a proxy's, or a request for a tunnel.
     pub(super) names_ends: Option<ReadNamedEnds>,
+    /// Its datagrams stand around others, which a proxy passes on. At most one row of the table has this.
+    pub(super) relayed: Option<ReadRelayed>,
     /// Its message stands before a connection of any other protocol, for which the ports stand as if it was not there.
     pub(super) prefix: bool,
     /// Recognises its first octets in the middle of a connection that spoke another protocol. For a protocol that others
@@ -175,6 +182,7 @@ impl ProtocolRow {
         words_ahead: 0,
         result_last: false,
         summary: None,
+        response_summary: None,
         user_message_summary: None,
         cheap_search: false,
         tunnels: false,
@@ -182,6 +190,7 @@ impl ProtocolRow {
         server_begins: false,
         upgrades: false,
         names_ends: None,
+        relayed: None,
         prefix: false,
         interrupts: None,
         #[cfg(test)]

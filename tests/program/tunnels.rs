@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{ACK, FIN, PSH, Pcap, behind, get, response};
+use crate::common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, behind, get, response};
 use crate::common::run;
 use serde_json::Value;
 
@@ -132,7 +132,7 @@ fn what_follows_a_prefix_or_a_tunnel_is_found_by_content() {
             ],
             &[
                 "socks SOCKS4 CONNECT d.example:80",
-                "socks SOCKS4 status 90",
+                "socks SOCKS4 status 90: granted",
                 asked,
                 answered,
             ],
@@ -263,7 +263,7 @@ fn socks_stands_in_socks_and_waits_for_others() {
                 "socks SOCKS5 CONNECT 192.0.2.7:8080",
                 "socks SOCKS5 reply 0.0.0.0:0",
                 "socks SOCKS4 CONNECT 192.0.2.9:80",
-                "socks SOCKS4 status 90",
+                "socks SOCKS4 status 90: granted",
                 "http GET /x HTTP/1.1 (example)",
                 "http HTTP/1.1 200 OK (text/plain)",
             ],
@@ -301,7 +301,7 @@ fn socks_stands_in_socks_and_waits_for_others() {
                 "socks SOCKS5 method 0",
                 "socks SOCKS5 BIND 192.0.2.5:20",
                 "socks SOCKS5 reply 203.0.113.80:40000",
-                "socks SOCKS5 reply 0.0.0.0:0",
+                "socks SOCKS5 refused, status 1: general failure",
             ],
         ),
         (
@@ -488,4 +488,53 @@ fn lines_of_brokers_caches_and_chats_are_messages() {
             );
         }
     }
+}
+
+/// What a proxy of SOCKS passes on as datagrams is known by what stands in it, with whom it is for, and is paired as it is.
+#[test]
+fn datagrams_through_a_proxy_are_told() {
+    let query = |id: u8, flags: u8| {
+        let head = [0, id, flags, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        [&head[..], b"\x01a\x07example\0\0\x01\0\x01"].concat()
+    };
+    let to = |address: &[u8], inside: &[u8]| [&[0, 0, 0][..], address, inside].concat();
+    let resolver = b"\x01\xc0\0\x02\x35\0\x35";
+    let (proxy, other) = ((SERVER.0, 40_000), (SERVER.0, 40_001));
+    let mut capture = Pcap::new();
+    capture
+        .datagram(CLIENT, proxy, &to(resolver, &query(7, 1)))
+        .wait(3)
+        .datagram(proxy, CLIENT, &to(resolver, &query(7, 0x81)))
+        .datagram(CLIENT, proxy, &to(b"\x03\x09b.example\0\x35", &query(8, 1)))
+        // Nothing is known of what stands in it, or nothing of the kind is there, or one in another.
+        .datagram(CLIENT, other, &to(b"\x01\xc0\0\x02\x35\x27\x0f", b"?"))
+        .datagram(
+            CLIENT,
+            other,
+            &to(b"\x02\xc0\0\x02\x35\0\x35", &query(9, 1)),
+        )
+        .datagram(CLIENT, other, &to(resolver, &to(resolver, &query(9, 1))));
+    let done = run(
+        ["-q", "--table", "--fields", "protocol,kind,summary,delay"],
+        &capture.file,
+    );
+    let text = done.text();
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(
+        rows[..3],
+        [
+            "socks\trequest\tSOCKS5 datagram 192.0.2.53:53: dns query 0x0007 a.example A\t",
+            "socks\tresponse\tSOCKS5 datagram 192.0.2.53:53: dns answer 0x0007 a.example A, 0 records\t0.004000",
+            "socks\trequest\tSOCKS5 datagram b.example:53: dns query 0x0008 a.example A\t",
+        ]
+    );
+    assert!(
+        rows.len() == 6 && rows[3..].iter().all(|row| row.starts_with("data\t")),
+        "{rows:?}"
+    );
+    let json = run(["-q", "-j"], &capture.file).text();
+    assert!(
+        json.contains(r#""socks":{"destination":"b.example:53"}"#),
+        "{json}"
+    );
 }

@@ -629,6 +629,24 @@ pub fn datagram_protocol(payload: &[u8], src_port: u16, dst_port: u16) -> &'stat
         .map_or(NO_PROTOCOL, |(protocol, _)| protocol.name)
 }
 
+/// What stands in a datagram of this protocol, and its protocol.
+fn relayed<'a>(
+    protocol: &str,
+    transport: Transport,
+    payload: &'a [u8],
+) -> Option<(&'static str, &'a [u8])> {
+    let read = BY_NAME.get(protocol)?.relayed?;
+    let (port, inside) = read(payload).filter(|_| transport == Transport::Udp)?;
+    Some((datagram_protocol(inside, port, port), inside))
+}
+
+/// Name of the protocol of a datagram that a proxy passes on: nothing marks it but what stands in it.
+pub(super) fn relaying_protocol(payload: &[u8]) -> Option<&'static str> {
+    let name = socks::PROTOCOL.name;
+    let (inside, _) = relayed(name, Transport::Udp, payload)?;
+    (inside != NO_PROTOCOL).then_some(name)
+}
+
 /// Name of the protocol of a UDP datagram of `len` octets, of which the snapshot length has left these, where several messages may
 /// stand in one: by the headers that are left, whose messages end with the datagram or before. `data` where there is none.
 pub(super) fn cut_datagram_protocol(payload: &[u8], len: usize, ports: (u16, u16)) -> &'static str {
@@ -700,22 +718,32 @@ pub fn summary(protocol: &str, transport: Transport, kind: Kind, head: &[u8], ou
 pub fn escaped_summary(
     protocol: &str,
     transport: Transport,
-    _: Kind,
+    kind: Kind,
     head: &[u8],
     out: &mut String,
 ) {
     let of_row = BY_NAME.get(protocol).and_then(|row| match transport {
         Transport::Sctp => row.user_message_summary,
-        Transport::Tcp | Transport::Udp => row.summary,
+        Transport::Tcp | Transport::Udp => match kind {
+            Kind::Response => row.response_summary.or(row.summary),
+            Kind::Request | Kind::Other => row.summary,
+        },
     });
     if !of_row.is_some_and(|summary| summary(transport, head, out)) {
         first_line(head, out);
+    }
+    if let Some((inside, octets)) = relayed(protocol, transport, head) {
+        out.extend([": ", inside, " "]);
+        escaped_summary(inside, transport, kind, octets, out);
     }
 }
 
 /// What a datagram, or a user message of SCTP, is to its protocol. Of a message of a stream its framer says that
 /// ([`MessageStart::kind`](super::MessageStart::kind)).
 pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
+    if let Some((inside, octets)) = relayed(protocol, Transport::Udp, payload) {
+        return kind(inside, octets);
+    }
     BY_NAME
         .get(protocol)
         .and_then(|row| row.kind)
@@ -725,6 +753,9 @@ pub fn kind(protocol: &str, payload: &[u8]) -> Kind {
 /// What a response has in common with its request, and no other of the same two endpoints has; None where the protocol has no such
 /// thing. `head` is as in [`MessageStart`](super::MessageStart).
 pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<u64> {
+    if let Some((inside, octets)) = relayed(protocol, transport, head) {
+        return transaction(inside, transport, octets);
+    }
     let transaction = BY_NAME.get(protocol)?.transaction?;
     transaction(transport, head)
 }

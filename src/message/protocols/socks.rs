@@ -8,7 +8,7 @@ use super::super::framing::{
 use super::super::length::{number, octet};
 use super::super::row::{NamedEnds, ProtocolRow};
 use super::super::text::escape;
-use crate::base::flow::Direction;
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
 use memchr::memchr;
@@ -18,10 +18,24 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "socks",
-    about: "SOCKS 4, 4a and 5 (RFC 1928): what a client says to a proxy before its connection",
+    about: "SOCKS 4, 4a and 5 (RFC 1928): what a client says to a proxy, and datagrams through it",
     ports: &[1080],
-    summary: Some(|_, m, out| summary(m, out)),
-    fields: Some(|_, _, m, to| fields(m, to)),
+    summary: Some(|transport, m, out| match transport {
+        Transport::Udp => datagram(m, out),
+        Transport::Tcp | Transport::Sctp => summary(m, out),
+    }),
+    response_summary: Some(|transport, m, out| match transport {
+        Transport::Udp => datagram(m, out),
+        Transport::Tcp | Transport::Sctp => reply(m, out),
+    }),
+    fields: Some(|transport, kind, m, to| match (transport, kind) {
+        (Transport::Udp, _) => to.write("destination", |out| {
+            out.push_str(&destination(m).unwrap_or_default());
+        }),
+        (_, Kind::Response) => reply_fields(m, to),
+        (_, Kind::Request | Kind::Other) => fields(m, to),
+    }),
+    relayed: Some(relayed),
     field_names: &["version", "command", "destination", "user", "status"],
     names_ends: Some(|m| match word(m) {
         Some(Word::Command(1 | 2)) => Some(NamedEnds {
@@ -273,6 +287,26 @@ impl Framer for Socks {
     }
 }
 
+/// The datagram that a proxy passes on (RFC 1928, 7): behind two octets of zero, the number of a fragment, and the address that it is
+/// for, or comes from. Nobody cuts them into fragments.
+fn relayed(m: &[u8]) -> Option<(u16, &[u8])> {
+    let address = m.strip_prefix(&[0, 0, 0])?;
+    let len = address_len(address)??;
+    let port = u16::try_from(number(address, len - 2, 2)).ok()?;
+    let inside = address.get(len..)?;
+    // Not another of these, in another, and so on.
+    (port > 0 && !inside.is_empty() && !inside.starts_with(&[0, 0, 0])).then_some((port, inside))
+}
+
+/// One line on a datagram: whom it is for, or from.
+fn datagram(m: &[u8], out: &mut String) -> bool {
+    let Some(destination) = relayed(m).and_then(|_| destination(m)) else {
+        return false;
+    };
+    let _ = write!(out, "SOCKS5 datagram {destination}");
+    true
+}
+
 /// The address that a message names, with its port.
 fn destination(m: &[u8]) -> Option<String> {
     let mut out = String::new();
@@ -378,6 +412,65 @@ fn summary(m: &[u8], out: &mut String) -> bool {
     true
 }
 
+/// How a proxy answers a request of version 5 (RFC 1928, 6).
+const REPLIES: [&str; 9] = [
+    "succeeded",
+    "general failure",
+    "not allowed by the rules",
+    "network unreachable",
+    "host unreachable",
+    "connection refused",
+    "TTL expired",
+    "command not supported",
+    "address type not supported",
+];
+
+/// The status of a reply to a request of version 5, which looks like a request.
+fn reply_status(m: &[u8]) -> Option<u8> {
+    (octet(m, 0) == 5 && m.len() > 2).then(|| octet(m, 1))
+}
+
+/// What a proxy says.
+fn reply(m: &[u8], out: &mut String) -> bool {
+    match (reply_status(m), octet(m, 0), m.len()) {
+        (Some(0), ..) => return summary(m, out),
+        (Some(status), ..) => {
+            let _ = write!(out, "SOCKS5 refused, status {status}");
+            if let Some(words) = REPLIES.get(usize::from(status)) {
+                let _ = write!(out, ": {words}");
+            }
+        }
+        (None, 0, 8) => {
+            let _ = write!(out, "SOCKS4 status {}", octet(m, 1));
+            out.push_str(match octet(m, 1) {
+                90 => ": granted",
+                91 => ": refused or failed",
+                92 => ": refused, no identd",
+                93 => ": refused, another user",
+                _ => "",
+            });
+        }
+        (None, 5, 2) if octet(m, 1) == 0xff => out.push_str("SOCKS5 no method is acceptable"),
+        (None, 1, 2) => {
+            let ok = octet(m, 1) == 0;
+            let _ = write!(out, "SOCKS5 status {}", octet(m, 1));
+            out.push_str(if ok { "" } else { ": the user is refused" });
+        }
+        _ => return summary(m, out),
+    }
+    true
+}
+
+fn reply_fields(m: &[u8], to: &mut MessageFields) {
+    match reply_status(m) {
+        Some(status) => {
+            to.number("version", 5);
+            to.number("status", status.into());
+        }
+        None => fields(m, to),
+    }
+}
+
 fn fields(m: &[u8], to: &mut MessageFields) {
     let Some(word) = word(m) else {
         return;
@@ -406,7 +499,6 @@ fn fields(m: &[u8], to: &mut MessageFields) {
 mod tests {
     use super::super::super::text::said;
     use super::*;
-    use crate::base::flow::Transport;
 
     #[test]
     fn connections_begin_with_a_list_or_a_request() {
@@ -427,6 +519,35 @@ mod tests {
             (b"\x04\x00\x00\x00\x05\0\0\0\0", Probe::No),
         ] {
             assert_eq!(SocksDetector.probe(octets, false), expected, "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn replies_say_how_a_request_has_ended() {
+        let address = b"\0\x01\0\0\0\0\0\0";
+        let of = |code: u8| [&[5, code][..], address].concat();
+        for (octets, expected) in [
+            (of(0), "SOCKS5 reply 0.0.0.0:0"),
+            (of(1), "SOCKS5 refused, status 1: general failure"),
+            (of(3), "SOCKS5 refused, status 3: network unreachable"),
+            (of(5), "SOCKS5 refused, status 5: connection refused"),
+            (of(9), "SOCKS5 refused, status 9"),
+            (vec![5, 0xff], "SOCKS5 no method is acceptable"),
+            (vec![5, 2], "SOCKS5 method 2"),
+            (vec![1, 0], "SOCKS5 status 0"),
+            (vec![1, 1], "SOCKS5 status 1: the user is refused"),
+            (
+                vec![0, 91, 0, 0, 0, 0, 0, 0],
+                "SOCKS4 status 91: refused or failed",
+            ),
+        ] {
+            let said = said(|_, m, out| reply(m, out), Transport::Tcp, &octets);
+            assert_eq!(said, expected, "{octets:?}");
+            let mut to = MessageFields::default();
+            reply_fields(&octets, &mut to);
+            if octets.len() == 10 {
+                assert!(to.get("status").is_some() && to.get("command").is_none());
+            }
         }
     }
 
