@@ -596,7 +596,8 @@ pub(super) struct Args {
 
     /// How long the start of a stream captured from the middle waits for earlier segments
     ///
-    /// N,TIME: N segments or this time; `off`: not at all.
+    /// N,TIME: N segments or this time; `off`: not at all. Both directions of an SCTP association wait for the one that begins
+    /// later, so that what is asked comes ahead of what answers it.
     #[arg(long, value_name = "N,TIME", default_value = "16,200ms", value_parser = look_behind, help_heading = "Waiting", hide_short_help = true)]
     pub(super) look_behind: LookBehind,
 

@@ -27,6 +27,8 @@ const CHUNK: u32 = 128;
 /// Messages of several chunks that have to agree on their size, where the capture may lack the message that says it.
 // One may be put together by chance, with the header of a chunk among its octets.
 const AGREEING: u8 = 3;
+/// Chunks behind the first ones of two messages that do as well as a third message.
+const AGREEING_CHUNKS: u8 = 6;
 
 /// What is known of the size of chunks in one direction.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -35,9 +37,10 @@ struct SizeKnowledge {
     said: bool,
     /// A loss may have hidden that.
     doubtful: bool,
-    /// The size in which so many messages of several chunks agree.
+    /// The size in which so many messages of several chunks agree, and chunks of theirs behind the first.
     agreed: u32,
     times: u8,
+    chunks: u8,
     /// What stands in front may have been longer or shorter than it was taken for.
     unsure: bool,
 }
@@ -47,6 +50,8 @@ struct SizeKnowledge {
 struct ChunkSizes {
     /// Of all but the last one; 0 as long as there is none but that.
     each: u32,
+    /// Chunks but the first.
+    more: u8,
     /// They are not alike.
     differ: bool,
     /// Of the last one.
@@ -60,6 +65,7 @@ impl ChunkSizes {
         if before > 0 {
             self.differ |= self.each > 0 && self.each != before;
             self.each = before;
+            self.more = self.more.saturating_add(1);
         }
     }
 }
@@ -72,13 +78,15 @@ impl SizeKnowledge {
         if self.said || !self.doubtful {
             return true;
         }
-        let known = self.times >= AGREEING;
+        let known =
+            self.times >= AGREEING || self.times + 1 == AGREEING && self.chunks >= AGREEING_CHUNKS;
         if fits && sizes.each > 0 {
-            self.times = match sizes.each == self.agreed {
-                true => self.times.saturating_add(1),
-                false => 1,
-            };
+            if sizes.each != self.agreed {
+                (self.times, self.chunks) = (0, 0);
+            }
             self.agreed = sizes.each;
+            self.times = self.times.saturating_add(1);
+            self.chunks = self.chunks.saturating_add(sizes.more);
         }
         let proven = match (known, sizes.each) {
             // However large chunks are, it fits into one, if it begins where it seems to.
