@@ -110,6 +110,27 @@ def files():
          + block(2, 0, text, kind=14) + block(1, 1, b"226 done\r\n"))
 
 
+def tls():
+    """Each connection; and with every fifth segment lost, and without its beginning."""
+    for name in sorted(glob.glob("testdata/tls/*.pcap")):
+        short, blocks = os.path.basename(name), {}
+        for source, destination, data in segments(open(name, "rb").read()):
+            side = source < destination
+            for at in range(0, len(data), 1 << 15):
+                part = data[at:at + (1 << 15)]
+                if part:
+                    blocks.setdefault(frozenset((source, destination)), []).append((side, part))
+        for n, connection in enumerate(blocks.values()):
+            for kind, choices in (("whole", 1), ("lossy", 1), ("middle", 5), ("late", 3)):
+                made = [bytes([0xE0 if kind == "lossy" and i % 5 == 4 else 0]) for i in range(len(connection))]
+                parts = [bytes([flags[0] | side]) + struct.pack("<H", len(part)) + part for flags, (side, part) in zip(made, connection)]
+                if kind == "middle":
+                    parts = parts[3:]
+                if kind == "late":
+                    parts.insert(3, b"\xd0\0\0")
+                seed("tls", f"{short}-{n}-{kind}", bytes([choices]) + b"".join(parts))
+
+
 def rules():
     octets = b"\n" + b"\x00\x00\x00\x04abcd\x00\x00\x00\x02ef\nline\n\xca\xfe\x00\x07" * 4
     for n, (which, text) in enumerate([
@@ -125,4 +146,5 @@ def rules():
 captures()
 tcp()
 files()
+tls()
 rules()
