@@ -45,7 +45,8 @@ Mail: what goes over SMTP (DATA, BDAT), POP3 (RETR) and IMAP (FETCH of a whole m
 file, called by its subject: SUBJECT.eml, without the dots that SMTP and POP3 double. Each part of it that is no multipart is a file \
 too, decoded and called by its own name (RFC 2047, RFC 2231), parts of parts and of mails in it included, eight deep; a text alone that is not coded stands in the \
 mail only. Where bytes of a mail are missing, the parts that lie whole are whole, also where its header is lost. \
-Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files. Text that is uuencoded stays as it is.
+What is uuencoded in the text of a mail is a file, called as its line begin says, and so is a part in that coding. \
+Of IMAP, headers and single parts that a client fetches (BODY[2]) are no files.
 .PP
 SMB (SMB2, SMB3, and SMB1's READ, WRITE, OPEN and NT_CREATE commands): what is read of a file that is opened is one file, and what is \
 written to it another, put together by offset, over compounds and over the channels of a session; url is \\e\\eSERVER\\eSHARE\\eNAME. What was never \

@@ -104,14 +104,14 @@ impl Extracted {
     }
 
     #[track_caller]
-    fn line(&self, name: &str) -> &Value {
+    pub(crate) fn line(&self, name: &str) -> &Value {
         self.list
             .iter()
             .find(|l| l["file"] == name)
             .unwrap_or_else(|| panic!("{name} is not in {:?}", self.names()))
     }
 
-    fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.files.keys().map(String::as_str).collect()
     }
 }

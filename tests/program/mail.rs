@@ -324,6 +324,38 @@ fn what_lies_whole_in_a_mail_that_does_not_is_whole() {
     }
 }
 
+/// By Python's `binascii.b2a_uu`: 60 octets, each one more than the last.
+const UUENCODED: &str = "begin 644 a b.dat\r\nM``$\"`P0%!@<(\"0H+#`T.#Q`1$A,4%187&!D:&QP='A\\@(2(C)\"4F)R@I*BLL\r\n/+2XO,#$R,S0U-C<X.3H[\r\n`\r\nend\r\n";
+
+#[test]
+fn what_is_uuencoded_in_a_mail_is_a_file() {
+    let text = format!(
+        "Subject: old\r\n\r\nbegin 644 of a story\r\nHere it is:\r\n\r\nbegin 644 cat.txt\r\n#0V%T\r\n`\r\nend\r\n{UUENCODED}bye\r\n.\r\n"
+    );
+    let found = Extracted::of(&conversation(&delivery(text.as_bytes()), 100, &[]), &[]);
+    assert_eq!(found.names(), ["a b.dat", "cat.txt", "old.eml"]);
+    assert_eq!(found.files["cat.txt"], b"Cat");
+    let octets: Vec<u8> = (0..60).collect();
+    assert_eq!(found.files["a b.dat"], octets);
+    assert_eq!(found.line("a b.dat")["name_from"], "begin");
+    // As a part that says so.
+    let text = format!(
+        "Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; filename=c\r\n\
+         Content-Transfer-Encoding: x-uuencode\r\n\r\n{UUENCODED}\r\n--b--\r\n.\r\n"
+    );
+    let found = Extracted::of(&conversation(&delivery(text.as_bytes()), 100, &[]), &[]);
+    assert_eq!(found.files["c"], octets);
+    // A line is missing: what came ahead of it is there, and nothing is called whole.
+    let cut = UUENCODED.replace("\r\n`\r\nend", "");
+    let text = format!("Subject: cut\r\n\r\n{cut}bye\r\n.\r\n");
+    let found = Extracted::of(&conversation(&delivery(text.as_bytes()), 100, &[]), &[]);
+    let of_it = found
+        .list
+        .iter()
+        .filter(|line| line["name_from"] == "begin");
+    assert!(of_it.clone().count() > 0 && of_it.clone().all(|line| line["complete"] == false));
+}
+
 #[test]
 fn hostile_mails_are_bounded() {
     let boundary =

@@ -19,7 +19,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "name_from",
-        "where that stood: content-disposition, content-type, url or command",
+        "where that stood: content-disposition, content-type, begin, url or command",
     ),
     (
         "field",

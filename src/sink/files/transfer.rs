@@ -27,6 +27,8 @@ pub(super) enum NameFrom {
     ContentDisposition,
     /// `Content-Type` of a part (RFC 2046, 4.5.1).
     ContentType,
+    /// The line `begin` of a text that is uuencoded.
+    Begin,
     /// The last part of a URL.
     Url,
     /// The command that asked for it or brought it (FTP, TFTP).
@@ -39,6 +41,7 @@ impl NameFrom {
         match self {
             Self::ContentDisposition => "content-disposition",
             Self::ContentType => "content-type",
+            Self::Begin => "begin",
             Self::Url => "url",
             Self::Command => "command",
         }

@@ -1,8 +1,9 @@
 //! Codings, undone in bounded memory: content codings (RFC 9110, 8.4.1) gzip, deflate, br, zstd, and those of parts (RFC 2045, 6)
-//! base64 and quoted-printable, and those of the messages of gRPC in a body.
+//! base64, quoted-printable and uuencode, and those of the messages of gRPC in a body.
 //!
 //! A reader gives all that it could decode before it says what is wrong.
 
+use super::uuencode::Uuencode;
 use crate::base::zstd::Zstd;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -64,6 +65,7 @@ pub(in super::super) fn extension(coding: &str) -> Option<&'static str> {
         "compress" | "x-compress" => "Z",
         "base64" => "b64",
         "quoted-printable" => "qp",
+        "x-uuencode" | "uuencode" | "x-uue" | "uue" => "uu",
         GRPC_GZIP | GRPC_DEFLATE => "grpc",
         _ => return None,
     })
@@ -80,6 +82,7 @@ pub(in crate::sink) fn undo<'a>(codings: &[String], coded: impl Read + 'a) -> Co
             "deflate" => buffered(Inflate::new(reader, None)),
             "base64" => buffered(Base64::new(reader)),
             "quoted-printable" => buffered(QuotedPrintable::new(reader)),
+            "x-uuencode" | "uuencode" | "x-uue" | "uue" => buffered(Uuencode::new(reader)),
             GRPC_GZIP => buffered(GrpcMessages::new(reader, "gzip")),
             GRPC_DEFLATE => buffered(GrpcMessages::new(reader, "deflate")),
             _ => buffered(Inflate::new(reader, Some(Decompress::new_gzip(15)))),

@@ -7,4 +7,5 @@ pub(super) mod multipart;
 pub(super) mod octets;
 pub(super) mod types;
 mod unpack;
+mod uuencode;
 pub(super) mod words;

@@ -10,9 +10,9 @@ use super::super::store::Store;
 use super::super::transfer::{FileInfo, MAIL, NameFrom, Transfer, kept};
 use super::fields::HeaderFields;
 use super::octets::StoredOctets;
-use super::{decode, disposition, multipart, types, words};
+use super::{decode, disposition, multipart, types, uuencode, words};
 use crate::base::context::Context;
-use std::io::{ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 
 /// A coded body may become this many times as large, or [`FREE`] octets, whichever is more: ordinary content
 /// stays far below, and deflate alone reaches 1,032 times.
@@ -200,8 +200,37 @@ impl Store {
             let mut out = self.begin(cx, about);
             self.copy_part(cx, file, (from, u64::MAX), &mut out);
             self.finish(cx, out, len.and_then(|len| len.checked_sub(from)));
+        } else {
+            self.open_text(cx, file, head.len() as u64);
         }
         subject
+    }
+
+    /// Makes files of what is uuencoded in the text of a mail, from this offset on.
+    fn open_text(&mut self, cx: &mut Context, file: &Transfer, from: u64) {
+        let Some(octets) = self.octets(file) else {
+            return;
+        };
+        let mut text = BufReader::new(octets.take(self.max_file()));
+        let found = io::copy(&mut text.by_ref().take(from), &mut io::sink());
+        let found = match found.and_then(|_| uuencode::blocks(text)) {
+            Ok(found) => found,
+            Err(e) => return self.fail(file.made.as_deref().unwrap_or_default(), "read", e),
+        };
+        for block in found {
+            let about = FileInfo {
+                name: Some((kept(&block.name).to_vec(), NameFrom::Begin)),
+                fallback: b"part".to_vec(),
+                media_type: String::new(),
+                codings: vec!["x-uuencode".to_owned()],
+                depth: file.about.depth + 1,
+                ..file.about.clone()
+            };
+            let range = (from + block.from, from + block.to);
+            let mut out = self.begin(cx, about);
+            self.copy_part(cx, file, range, &mut out);
+            self.finish(cx, out, block.ended.then_some(range.1 - range.0));
+        }
     }
 
     /// Makes files of the parts of a mail whose header section is lost: its delimiters tell. Those of a part are read with it.
