@@ -584,6 +584,9 @@ counters! {
         packets: "packets written",
         octets: "bytes of packets written, without record headers",
         streams: "stream files written",
+        clients: "clients of outputs that listen or connect again",
+        clients_refused: "clients that found no place (?clients=)",
+        clients_dropped: "packets or lines that a client did not get, since it was too slow or has gone; of each client",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
     /// Messages in the order of their exchanges (`--pair`).

@@ -3,16 +3,17 @@
 use super::FileHeader;
 use super::reader::{Reader, Warning};
 use super::secrets;
-use super::stop::{Stop, Stoppable};
+use super::stop::{self, Stop, Stoppable, is_woken};
 use super::totals::Totals;
 use crate::base::packet::Packet;
+use crate::base::sockets::{ReadSocketName, SocketListener, SocketName, SocketStream};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -81,11 +82,62 @@ fn two_threads_pay(threads: Option<NonZeroUsize>, size: u64) -> bool {
     threads.map_or_else(|| size >= LARGE && there(), |threads| threads.get() > 1)
 }
 
+/// An input that is no file: what stands before the first colon.
+struct InputScheme {
+    name: &'static str,
+    socket: ReadSocketName,
+    /// Senders come to it, one after the other.
+    listens: bool,
+}
+
+/// All of them.
+const SCHEMES: &[InputScheme] = &[
+    InputScheme {
+        name: "tcp",
+        socket: SocketName::tcp,
+        listens: false,
+    },
+    InputScheme {
+        name: "tcp-listen",
+        socket: SocketName::tcp_listen,
+        listens: true,
+    },
+    InputScheme {
+        name: "unix",
+        socket: |path| SocketName::unix(path.as_ref()),
+        listens: false,
+    },
+    InputScheme {
+        name: "unix-listen",
+        socket: |path| SocketName::unix(path.as_ref()),
+        listens: true,
+    },
+];
+
+/// The row of a name that is no file's, and what stands behind the colon.
+fn scheme(name: &OsStr) -> Option<(&'static InputScheme, &str)> {
+    let (word, rest) = name.to_str()?.split_once(':')?;
+    let row = SCHEMES.iter().find(|s| s.name.eq_ignore_ascii_case(word))?;
+    Some((row, rest))
+}
+
 /// An input that is still to be read.
 struct WaitingInput {
     name: OsString,
     /// Opened before its turn, where that cannot be done twice.
     file: Option<File>,
+    /// Senders come to it until the run is asked to stop.
+    listener: Option<SocketListener>,
+}
+
+impl WaitingInput {
+    fn new(name: OsString) -> Self {
+        Self {
+            name,
+            file: None,
+            listener: None,
+        }
+    }
 }
 
 /// An input that is read, and how much of all was.
@@ -119,6 +171,12 @@ pub struct Inputs {
     opened: usize,
     /// Threads that the run may have; None: as many as pay.
     threads: Option<NonZeroUsize>,
+    /// What is read has come to an input that listens.
+    sender: bool,
+    /// It has ended, and the next one is waited for.
+    sender_ended: bool,
+    /// What was wrong with such.
+    broken: Vec<String>,
 }
 
 impl Inputs {
@@ -129,13 +187,9 @@ impl Inputs {
 
     /// The same, with frames, interfaces and counters going on from an earlier run.
     pub fn resume(names: impl IntoIterator<Item = OsString>, totals: Totals) -> Self {
-        let waiting = |name| WaitingInput { name, file: None };
-        let mut waiting: VecDeque<_> = names.into_iter().map(waiting).collect();
+        let mut waiting: VecDeque<_> = names.into_iter().map(WaitingInput::new).collect();
         if waiting.is_empty() {
-            waiting.push_back(WaitingInput {
-                name: "-".into(),
-                file: None,
-            });
+            waiting.push_back(WaitingInput::new("-".into()));
         }
         Self {
             waiting,
@@ -147,6 +201,9 @@ impl Inputs {
             read: Arc::default(),
             opened: 0,
             threads: NonZeroUsize::new(1),
+            sender: false,
+            sender_ended: false,
+            broken: Vec::new(),
         }
     }
 
@@ -204,7 +261,18 @@ impl Inputs {
             file: name.clone(),
             source,
         };
-        if path != "-" {
+        if let Some((row, rest)) = scheme(&input.name) {
+            let socket = (row.socket)(rest).map_err(|e| failed(io::Error::other(e)))?;
+            if row.listens {
+                let listener = socket.listen().and_then(|listener| {
+                    listener.set_nonblocking()?;
+                    Ok(listener)
+                });
+                input.listener = Some(listener.map_err(failed)?);
+            } else {
+                input.file = Some(socket.connect().map_err(failed)?.into());
+            }
+        } else if path != "-" {
             let found = std::fs::metadata(path).map_err(failed)?;
             let file = open(path, self.stop.is_some()).map_err(failed)?;
             if found.is_file() || found.is_dir() {
@@ -244,7 +312,12 @@ impl Inputs {
     ///
     /// # Errors
     /// As [`fill`](Self::fill).
+    ///
+    /// An input that listens is not waited for.
     pub fn begin(&mut self) -> Result<bool, Error> {
+        if self.waiting.front().is_some_and(|i| i.listener.is_some()) {
+            return Ok(true);
+        }
         while !self.reader.as_ref().is_some_and(Reader::is_recognised) {
             if !self.fill()? {
                 return Ok(false);
@@ -273,7 +346,13 @@ impl Inputs {
     #[inline]
     pub fn next_with_totals(&mut self) -> Result<Option<(Packet<'_>, &Totals)>, Error> {
         match &mut self.reader {
-            Some(reader) => reader.next_with_totals(),
+            Some(reader) => match reader.next_with_totals() {
+                Err(e) if self.sender => {
+                    self.broken.push(e.to_string());
+                    Ok(None)
+                }
+                done => done,
+            },
             None => Ok(None),
         }
     }
@@ -292,17 +371,57 @@ impl Inputs {
         loop {
             let asked = self.is_stopped();
             if let Some(reader) = &mut self.reader {
-                if !(asked && self.is_file) && reader.fill()? {
-                    return Ok(true);
+                let over = asked && self.is_file || self.sender_ended;
+                if !over {
+                    match reader.fill() {
+                        Ok(false) if !self.sender => {}
+                        // What one sender does is no end for the others. What was wrong with it is told before the next one is waited for.
+                        Ok(false) => {
+                            self.sender_ended = true;
+                            return Ok(true);
+                        }
+                        Err(e) if self.sender => {
+                            self.sender_ended = true;
+                            self.broken.push(e.to_string());
+                            return Ok(true);
+                        }
+                        done => return done,
+                    }
                 }
                 if asked {
                     self.waiting.clear();
                 }
             }
-            let Some(next) = self.waiting.pop_front() else {
+            let Some(mut next) = self.waiting.pop_front() else {
                 return Ok(false);
             };
-            let file = shown(&next.name);
+            let mut file = shown(&next.name);
+            self.sender = next.listener.is_some();
+            if let Some(listener) = next.listener.take() {
+                let came = self.next_sender(&listener);
+                let name = next.name.clone();
+                self.waiting.push_front(WaitingInput {
+                    name,
+                    file: None,
+                    listener: Some(listener),
+                });
+                match came {
+                    Ok(Some((sender, from))) => {
+                        self.sender_ended = false;
+                        file = format!("{file} (from {from})");
+                        next.file = Some(sender.into());
+                    }
+                    Err(e) if is_woken(&e) => return Ok(true),
+                    Ok(None) => {
+                        self.waiting.clear();
+                        return Ok(false);
+                    }
+                    Err(source) => {
+                        self.waiting.clear();
+                        return Err(Error::Open { file, source });
+                    }
+                }
+            }
             let (source, size) = match self.source(next) {
                 Ok(opened) => opened,
                 Err(source) => {
@@ -325,6 +444,36 @@ impl Inputs {
                 reader.decompress_ahead();
             }
         }
+    }
+
+    /// Waits for the next sender; none where the run is asked to stop.
+    fn next_sender(&self, at: &SocketListener) -> io::Result<Option<(SocketStream, String)>> {
+        while stop::wait(self.stop.as_ref(), at)? {
+            match at.accept() {
+                // It has gone again, or was not let in.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
+                    ) => {}
+                done => return done.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where inputs listen, a line each.
+    pub fn listening(&self) -> Vec<String> {
+        let listens = |input: &WaitingInput| {
+            let at = input.listener.as_ref()?.place();
+            Some(format!("{}: listens on {at}", shown(&input.name)))
+        };
+        self.waiting.iter().filter_map(listens).collect()
+    }
+
+    /// What was wrong with senders since the last call; those behind them are read all the same.
+    pub fn take_broken(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.broken)
     }
 
     /// The run was asked to stop.

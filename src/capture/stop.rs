@@ -73,6 +73,34 @@ impl Stop {
     }
 }
 
+/// Waits until something can be read from `input`; false where the wish to stop was made known before. `stop`: none is heard without one.
+pub(super) fn wait(stop: Option<&Stop>, input: &impl AsFd) -> io::Result<bool> {
+    loop {
+        let input = input.as_fd();
+        let bell = stop.and_then(|stop| stop.bell.as_ref());
+        let wish = stop.map_or(input, |stop| stop.wish.as_fd());
+        let fds = [input, bell.map_or(input, |b| b.as_fd()), wish];
+        let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        match poll(&mut fds, stop.and_then(|stop| stop.ticks.as_ref())) {
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(e) => return Err(e.into()),
+            Ok(0) => return Err(io::Error::other(Woken)),
+            Ok(_) => {}
+        }
+        let [ready, rung, asked] = fds.map(|fd| !fd.revents().is_empty());
+        if ready {
+            return Ok(true);
+        }
+        if asked && stop.is_some() {
+            return Ok(false);
+        }
+        if rung && let Some(bell) = bell {
+            let _ = (&**bell).read(&mut [0; 64]);
+            return Err(io::Error::other(Woken));
+        }
+    }
+}
+
 /// The bell has rung; no error, and never shown.
 #[derive(Debug)]
 struct Woken;

@@ -77,7 +77,8 @@ fn behind_options() -> String {
 pub(super) struct Args {
     /// Capture files to read one after the other [default: stdin]
     ///
-    /// `-` is stdin.
+    /// `-` is stdin. Sockets are tcp://HOST:PORT and unix:PATH, which are connected to, and tcp-listen://HOST:PORT and unix-listen:PATH,
+    /// which senders come to; the man page says more (SOCKETS).
     #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub(super) inputs: Vec<OsString>,
 
@@ -164,6 +165,8 @@ pub(super) struct Args {
     /// Several are possible. OUTPUT is a path, `-` or `file:PATH?KEY=VALUE&...` with the keys `protocol` (a list: only
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
+    /// In the place of `file:` may stand a socket: tcp://HOST:PORT, unix:PATH, tcp-listen://HOST:PORT, unix-listen:PATH (SOCKETS in the man
+    /// page).
     #[arg(short, long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 

@@ -328,6 +328,32 @@ Secrets of TLS are not kept in a state, nor what is made of them, but for which 
 earlier pieces too. Those that stand in a capture itself (decryption secrets blocks of pcapng) open the records of the run that reads them; runs over later \
 pieces need them in a file of \\fB--keylog\\fR.";
 
+/// The section of the man page about sockets.
+const SOCKETS: &str = "\
+Captures come and go over sockets as they do over a pipe; over TCP that is what other programs call pcap over IP. An INPUT or an OUTPUT is then one of
+.TP
+\\fBtcp://HOST:PORT\\fR, \\fBunix:PATH\\fR
+Connects to somebody who listens there.
+.TP
+\\fBtcp-listen://HOST:PORT\\fR, \\fBunix-listen:PATH\\fR
+Listens. Without a host (tcp-listen://5000) only programs of this machine get there; 0.0.0.0 stands for all addresses. A line on stderr says where it listens; \
+with port 0 the system chooses one. A socket in the file system is made, and removed at the end.
+.PP
+An INPUT that listens takes one sender after the other, each with a file header of its own, until the run is asked to stop. A sender that breaks off \
+in a record loses that record only, and one that sends no capture is told and left.
+.PP
+An OUTPUT that listens gives each client that comes a capture of its own: the file header, the interfaces so far, and then what follows. Of a connection \
+that goes on then it has the rest. What a client sends is read and dropped. One that reads too slowly has what its queue holds (\\fB?queue=16M\\fR); what finds \
+no room there it does not get: output.clients_dropped counts it, and in pcapng a block of interface statistics tells the client. Others, and the run, \
+are not held up. \\fB?clients=16\\fR is how many there are at once, at most. At the end of the run what waits is written, as long as it is taken within \
+two seconds. With \\fB?retry\\fR an OUTPUT that connects tries again with growing pauses, at the beginning and where the connection breaks, and begins a capture anew \
+each time; what its queue has no room for in the meantime is counted. \\fB--har\\fR, which is one document, is not written to a socket.
+.PP
+.nf
+inet-asm tcp-listen://0.0.0.0:5000 -w tcp-listen://5001     messages of a sensor for
+tshark -i TCP@127.0.0.1:5001                                whoever wants to look
+.fi";
+
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
@@ -465,6 +491,7 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
         ".SH \"A CAPTURE IN PIECES\"\n{}",
         PIECES.replace('-', "\\-")
     )?;
+    writeln!(out, ".SH SOCKETS\n{}", SOCKETS.replace('-', "\\-"))?;
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
         out,

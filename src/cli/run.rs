@@ -284,6 +284,11 @@ impl<'a> Run<'a> {
             for note in &self.config.notes {
                 self.messages.say(Level::Warning, note);
             }
+            // What others may connect to is never opened without a word.
+            let listening = self.inputs.listening();
+            for line in listening.iter().chain(self.assembler.sink().listening()) {
+                self.messages.say(Level::Info, line);
+            }
             if let Some(note) = state::replaced(self.config) {
                 self.messages.say(Level::Warning, &note);
             }
@@ -450,6 +455,8 @@ impl<'a> Run<'a> {
     /// The inputs count by themselves.
     fn count_inputs(&mut self) {
         self.assembler.counters_mut().input = self.inputs.totals().counters.clone();
+        let (sink, cx) = self.assembler.sink_and_context();
+        sink.count_clients(&mut cx.counters.output);
     }
 
     /// The counters as they are shown: since the last row of --counters-file, where that clears them.
@@ -923,6 +930,9 @@ impl<'a> Run<'a> {
     }
 
     fn warn(&mut self) {
+        for broken in self.inputs.take_broken() {
+            self.tell("senders", &broken);
+        }
         for warning in self.inputs.take_warnings() {
             let kind = match warning {
                 Warning::CutShort { .. } => "captures that are cut short",

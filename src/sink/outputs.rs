@@ -13,13 +13,14 @@ use super::pairing::{Paired, Pairing};
 use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
 use super::saved::{StateError, StateReader, StateWriter};
+use super::serve::{ServedClients, ServedCounters};
 use super::streams::{Dump, DumpToStdout, Template};
 use super::table::Table;
 use super::watch::Watch;
 use super::writer::{self, OutputError, Reopened, Target, Writer};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::context::Context;
-use crate::base::counters::{ChannelCounters, Counters};
+use crate::base::counters::{ChannelCounters, Counters, OutputCounters};
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
@@ -34,6 +35,7 @@ use crate::transport::stream::StreamContext;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Makes the table of outputs: each row is a field of [`OutputTable`] and one of [`OutputState`], and gets every event.
 macro_rules! outputs {
@@ -230,6 +232,10 @@ pub struct Outputs {
     orders: bool,
     /// It is the turn of what is told now.
     passing: bool,
+    /// Where outputs listen.
+    listening: Vec<String>,
+    /// The clients of outputs that have some.
+    clients: Vec<Arc<ServedClients>>,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
@@ -745,7 +751,9 @@ impl Outputs {
     /// As [`Outputs::flush`].
     pub fn finish(&mut self) -> Result<ControlFlow<()>, OutputError> {
         let flow = self.flush();
-        self.table.finish().and(flow)
+        let done = self.table.finish().and(flow);
+        self.clients.iter().for_each(|clients| clients.end());
+        done
     }
 
     /// What went through each output that is a file, a pipe or stdout.
@@ -964,6 +972,34 @@ impl Outputs {
         Self::default()
     }
 
+    /// Opens an output, and keeps what is known of those who read it.
+    fn opened(&mut self, target: &Target) -> Result<Writer, OutputError> {
+        let opened = writer::open_any(target)?;
+        let name = &target.name;
+        let listens = opened.listens.map(|at| format!("{name}: listens on {at}"));
+        self.listening.extend(listens);
+        self.clients.extend(opened.clients);
+        Ok(opened.to)
+    }
+
+    /// Where outputs listen, a line each.
+    pub fn listening(&self) -> &[String] {
+        &self.listening
+    }
+
+    /// What the clients of outputs were: those that were served, those that found no place, and what was too much for them.
+    pub fn count_clients(&self, counters: &mut OutputCounters) {
+        let of_all = |what: fn(&ServedCounters) -> u64| -> u64 {
+            self.clients
+                .iter()
+                .map(|clients| what(clients.counters()))
+                .sum()
+        };
+        counters.clients = of_all(ServedCounters::clients);
+        counters.clients_refused = of_all(ServedCounters::refused);
+        counters.clients_dropped = of_all(ServedCounters::dropped);
+    }
+
     /// Opens what `config` asks for. None of them may be one of `inputs`, which are paths.
     ///
     /// # Errors
@@ -985,7 +1021,7 @@ impl Outputs {
             writer::refuse_input(name, inputs)?;
         }
         for spec in &config.outputs {
-            let to = writer::open(&spec.target)?;
+            let to = outputs.opened(&spec.target)?;
             let name = writer::shown(&spec.target.name);
             let file = if spec.what == OutputKind::Messages {
                 outputs.messages(name, to, spec.form, spec.protocols.clone());
@@ -1036,7 +1072,7 @@ impl Outputs {
             None => {}
         }
         if let Some(j) = &config.json {
-            let to = writer::open(&j.target)?;
+            let to = outputs.opened(&j.target)?;
             let name = writer::shown(&j.target.name);
             outputs.json(name, to, j.show, j.packet_buffered);
             if let Some(json) = &mut outputs.table.json {

@@ -1,6 +1,8 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use super::serve::{ServeOptions, ServedClients, ServedOutput};
 use crate::base::counters::ChannelCounters;
+use crate::base::sockets::{ReadSocketName, SocketName};
 use crate::base::time::Timestamp;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
@@ -11,8 +13,11 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+/// Clients of one output that may be allowed.
+const CLIENTS: usize = 1024;
 /// Octets that are written in one go; a pipe that was made larger takes as much at once.
 // Half doubles the system calls; more than a pipe takes at once only waits in the kernel.
 const FLUSH_AT: usize = 256 << 10;
@@ -76,26 +81,117 @@ pub struct Reopened {
 /// A `Write` that others can be boxed into and moved between threads.
 pub type Writer = Box<dyn Write + Send>;
 
+/// An output that was opened.
+pub struct OpenedOutput {
+    /// What is written goes there.
+    pub to: Writer,
+    /// Where it listens.
+    pub listens: Option<String>,
+    /// Its clients, where it has some.
+    pub clients: Option<Arc<ServedClients>>,
+}
+
 /// A way to open an OUTPUT: what stands before the first colon.
 struct OutputScheme {
     name: &'static str,
-    open: fn(&OsStr) -> io::Result<Writer>,
+    /// Options that it has, beside those of all outputs.
+    options: &'static [&'static str],
+    /// Looks at what stands behind the colon.
+    socket: Option<ReadSocketName>,
+    open: fn(&Target) -> io::Result<OpenedOutput>,
 }
 
 /// All of them; a name without a scheme is of the first.
-const SCHEMES: &[OutputScheme] = &[OutputScheme {
-    name: Target::SCHEMES[0],
-    open: open_file,
-}];
+const SCHEMES: &[OutputScheme] = &[
+    OutputScheme {
+        name: Target::SCHEMES[0],
+        options: &[],
+        socket: None,
+        open: open_file,
+    },
+    OutputScheme {
+        name: Target::SCHEMES[1],
+        options: &["queue", "retry"],
+        socket: Some(SocketName::tcp),
+        open: connect,
+    },
+    OutputScheme {
+        name: Target::SCHEMES[2],
+        options: &["queue", "clients"],
+        socket: Some(SocketName::tcp_listen),
+        open: listen,
+    },
+    OutputScheme {
+        name: Target::SCHEMES[3],
+        options: &["queue", "retry"],
+        socket: Some(|path| SocketName::unix(path.as_ref())),
+        open: connect,
+    },
+    OutputScheme {
+        name: Target::SCHEMES[4],
+        options: &["queue", "clients"],
+        socket: Some(|path| SocketName::unix(path.as_ref())),
+        open: listen,
+    },
+];
 
 /// A path, or `-` for stdout, which is not buffered a second time.
-fn open_file(name: &OsStr) -> io::Result<Writer> {
-    if name == "-" {
+fn open_file(target: &Target) -> io::Result<OpenedOutput> {
+    let name = target.path.as_os_str();
+    let to: Writer = if name == "-" {
         // Not through Rust's stdout: it would look for line ends and copy every octet once more.
         let stdout = io::stdout().as_fd().try_clone_to_owned();
-        return Ok(Box::new(File::from(stdout?)));
+        Box::new(File::from(stdout?))
+    } else {
+        Box::new(OpenedFile::new(name)?)
+    };
+    Ok(OpenedOutput {
+        to,
+        listens: None,
+        clients: None,
+    })
+}
+
+/// A socket that somebody listens on; with `?retry` also one that nobody does yet, or any more.
+fn connect(target: &Target) -> io::Result<OpenedOutput> {
+    let (name, retries, options) = target.socket().map_err(io::Error::other)?;
+    if !retries {
+        return Ok(OpenedOutput {
+            to: Box::new(name.connect()?),
+            listens: None,
+            clients: None,
+        });
     }
-    Ok(Box::new(OpenedFile::new(name)?))
+    let output = ServedOutput::connect(name, options)?;
+    Ok(OpenedOutput {
+        clients: Some(output.clients()),
+        to: Box::new(output),
+        listens: None,
+    })
+}
+
+/// A socket that others connect to.
+fn listen(target: &Target) -> io::Result<OpenedOutput> {
+    let (name, _, options) = target.socket().map_err(io::Error::other)?;
+    let listener = name.listen()?;
+    let place = listener.place();
+    let output = ServedOutput::listen(listener, options)?;
+    Ok(OpenedOutput {
+        clients: Some(output.clients()),
+        to: Box::new(output),
+        listens: Some(place),
+    })
+}
+
+/// A number of octets, with K, M or G behind it.
+fn octets(text: &str) -> Option<usize> {
+    let (number, unit) = match text.char_indices().next_back()? {
+        (at, 'K' | 'k') => (text.get(..at)?, 1 << 10),
+        (at, 'M' | 'm') => (text.get(..at)?, 1 << 20),
+        (at, 'G' | 'g') => (text.get(..at)?, 1 << 30),
+        _ => (text, 1),
+    };
+    number.parse::<usize>().ok()?.checked_mul(unit)
 }
 
 /// A file that keeps what was in it until something is written to it, or it is flushed: where another output cannot be
@@ -199,11 +295,13 @@ pub struct Target {
     pub path: OsString,
     /// Keys and values, in order.
     pub options: Vec<(String, String)>,
+    /// Those that are the scheme's own.
+    own: Vec<(String, String)>,
 }
 
 impl Target {
     /// What may stand before the first colon.
-    pub const SCHEMES: [&str; 1] = ["file"];
+    pub const SCHEMES: [&str; 5] = ["file", "tcp", "tcp-listen", "unix", "unix-listen"];
 
     /// stdout.
     pub fn stdout() -> Self {
@@ -212,7 +310,38 @@ impl Target {
             name: "-".to_owned(),
             path: "-".into(),
             options: Vec::new(),
+            own: Vec::new(),
         }
+    }
+
+    /// It is no file: what is written does not stay here.
+    pub fn is_socket(&self) -> bool {
+        self.scheme != Self::SCHEMES[0]
+    }
+
+    /// The socket, whether it is connected to again and again, and what clients may have.
+    fn socket(&self) -> Result<(SocketName, bool, ServeOptions), String> {
+        let row = SCHEMES.iter().find(|s| s.name == self.scheme);
+        let read = row.and_then(|row| row.socket).ok_or("no socket")?;
+        let rest = self.name.split_once(':').map_or("", |(_, rest)| rest);
+        let mut options = ServeOptions::default();
+        let mut retries = false;
+        for (key, value) in &self.own {
+            let wrong = |what: &str| format!("{key}={value}: expected {what}");
+            match key.as_str() {
+                "queue" => {
+                    let queue = octets(value).filter(|n| *n > 0);
+                    options.queue = queue.ok_or_else(|| wrong("a size, as 16M"))?;
+                }
+                "clients" => {
+                    let clients = value.parse().ok().filter(|n| (1..=CLIENTS).contains(n));
+                    options.clients =
+                        clients.ok_or_else(|| wrong("a number of clients, 1024 at most"))?;
+                }
+                _ => retries = true,
+            }
+        }
+        Ok((read(rest)?, retries, options))
     }
 
     /// A path, whatever stands in it.
@@ -290,23 +419,39 @@ impl Target {
         if name.is_empty() {
             return Err("a name is missing".to_owned());
         }
-        let mut options = Vec::new();
+        let (mut options, mut own) = (Vec::new(), Vec::new());
         for part in query
             .unwrap_or_default()
             .split('&')
             .filter(|p| !p.is_empty())
         {
+            let is_own = |key: &str| scheme.is_some_and(|(s, _)| s.options.contains(&key));
+            if part == "retry" && is_own(part) {
+                own.push((part.to_owned(), String::new()));
+                continue;
+            }
             let (key, value) = part
                 .split_once('=')
                 .ok_or_else(|| format!("{part}: expected KEY=VALUE"))?;
-            options.push((key.to_owned(), value.to_owned()));
+            let list = if is_own(key) { &mut own } else { &mut options };
+            list.push((key.to_owned(), value.to_owned()));
         }
-        Ok(Self {
+        // What is no path stands with its scheme wherever it is shown.
+        let name = match scheme {
+            Some((row, _)) if row.socket.is_some() => format!("{}:{name}", row.name),
+            _ => name.to_owned(),
+        };
+        let target = Self {
             scheme: scheme.map_or("file", |(s, _)| s.name),
-            name: name.to_owned(),
-            path: name.into(),
+            path: OsString::from(&name),
+            name,
             options,
-        })
+            own,
+        };
+        if target.is_socket() {
+            target.socket()?;
+        }
+        Ok(target)
     }
 }
 
@@ -336,10 +481,19 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
 ///
 /// Those of the system.
 pub fn open(target: &Target) -> Result<Writer, OutputError> {
+    open_any(target).map(|opened| opened.to)
+}
+
+/// The same, with what is known of those who read it.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn open_any(target: &Target) -> Result<OpenedOutput, OutputError> {
     let row = SCHEMES.iter().find(|s| s.name == target.scheme);
     let opened = row.map_or_else(
         || Err(io::Error::other("no such scheme")),
-        |row| (row.open)(&target.path),
+        |row| (row.open)(target),
     );
     opened.map_err(|source| cannot_open(target, source))
 }
@@ -350,7 +504,11 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 ///
 /// Those of the system.
 pub(crate) fn open_document(target: &Target, end: &'static [u8]) -> Result<Writer, OutputError> {
-    if target.name == "-" || target.scheme != Target::SCHEMES[0] {
+    if target.is_socket() {
+        let what = "a document is one file: name a path";
+        return Err(cannot_open(target, io::Error::other(what)));
+    }
+    if target.name == "-" {
         return open(target);
     }
     let opened = OpenedFile::new(&target.path).and_then(|file| document(file, end));
@@ -626,6 +784,17 @@ mod tests {
             ),
             ("file:'my capture?.pcap'", "my capture?.pcap", &[]),
             ("file:\"x\"?a=b", "x", &[("a", "b")]),
+            (
+                "tcp://h:1?retry&kind=dropped",
+                "tcp://h:1",
+                &[("kind", "dropped")],
+            ),
+            (
+                "tcp-listen://5000?clients=2&queue=1M",
+                "tcp-listen://5000",
+                &[],
+            ),
+            ("unix:'a?b'?queue=7", "unix:a?b", &[]),
         ] {
             let target = Target::new(text).unwrap();
             let expected: Vec<_> = options
@@ -643,7 +812,13 @@ mod tests {
             "-n",
             "--print",
             "file:",
-            "tcp://x:1",
+            "udp://x:1",
+            "tcp://x",
+            "tcp:x:1",
+            "tcp-listen://1?retry",
+            "tcp-listen://1?clients=0",
+            "unix:",
+            "unix:x?queue=much",
             "file:'x",
             "file:'x'y",
             "file:x?a",

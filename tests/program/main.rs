@@ -48,6 +48,7 @@ mod sctp_captures;
 mod shared;
 mod skew;
 mod smb;
+mod sockets;
 mod state;
 mod switched_off;
 mod tcp;

@@ -32,4 +32,5 @@ pub(super) use by_protocol::PacketOutputs;
 pub use file::FileFormat;
 pub use options::{Encap, Large, PacketOptions};
 pub(super) use originals::{OriginalOutput, OriginalOutputs};
+pub(super) use pcapng::statistics;
 pub(super) use writing::PacketOutput;

@@ -47,6 +47,15 @@ pub(crate) fn interface(
     });
 }
 
+/// Appends an interface statistics block: so many packets were dropped. `stamp`: interface and time, as they stand in the block of a packet.
+pub(crate) fn statistics(out: &mut Vec<u8>, stamp: &[u8; 12], dropped: u64) {
+    block(out, 5, |out| {
+        out.extend(stamp);
+        option(out, 5, &dropped.to_le_bytes());
+        option(out, 0, &[]);
+    });
+}
+
 /// What stands before the octets of a packet of which `captured` are there; `tail` is the length of what [`tail`] made.
 pub(crate) fn record_header(
     interface: u32,

@@ -1,0 +1,373 @@
+//! Sockets by name: what inputs and outputs connect to, and what they listen on.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long the other end may take to answer.
+// Twice the second retransmission of a SYN (RFC 6298, 2): who has not answered by then is mostly not there.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The name of a socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SocketName {
+    /// Host, a name or an address, and port.
+    Tcp(String, u16),
+    /// A path.
+    Unix(PathBuf),
+}
+
+/// Reads the name of a socket; the error says what is wrong with it.
+pub type ReadSocketName = fn(&str) -> Result<SocketName, String>;
+
+impl SocketName {
+    /// What stands behind `tcp:`: `//HOST:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn tcp(text: &str) -> Result<Self, String> {
+        match Self::host_and_port(text)? {
+            (Some(host), port) => Ok(Self::Tcp(host, port)),
+            (None, _) => Err("the host is missing".to_owned()),
+        }
+    }
+
+    /// What stands behind `tcp-listen:`: the same, where the host may be left out, for those of this machine alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn tcp_listen(text: &str) -> Result<Self, String> {
+        let (host, port) = Self::host_and_port(text)?;
+        let host = host.unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string());
+        Ok(Self::Tcp(host, port))
+    }
+
+    /// What stands behind `unix:` and `unix-listen:`: a path.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn unix(path: &OsStr) -> Result<Self, String> {
+        if path.is_empty() {
+            return Err("the path is missing".to_owned());
+        }
+        Ok(Self::Unix(path.into()))
+    }
+
+    fn host_and_port(text: &str) -> Result<(Option<String>, u16), String> {
+        let Some(text) = text.strip_prefix("//") else {
+            return Err("expected // and HOST:PORT".to_owned());
+        };
+        let text = text.strip_suffix('/').unwrap_or(text);
+        // An address of IPv6 stands in brackets, since it has colons itself.
+        let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+            Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or_default()),
+            None => match text.rsplit_once(':') {
+                Some((host, _)) if host.contains(':') => {
+                    return Err(format!("{text}: an address of IPv6 stands in brackets"));
+                }
+                Some(parts) => parts,
+                None => ("", text),
+            },
+        };
+        let port = port
+            .parse()
+            .map_err(|_| format!("{port}: expected a port of 0 to 65535"))?;
+        Ok(((!host.is_empty()).then(|| host.to_owned()), port))
+    }
+
+    /// Connects to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; of several addresses of a host that of the last one.
+    pub fn connect(&self) -> io::Result<SocketStream> {
+        match self {
+            Self::Tcp(host, port) => {
+                let mut failed = io::Error::other("the host has no address");
+                for address in (host.as_str(), *port).to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&address, ANSWER) {
+                        Ok(stream) => return SocketStream::of_tcp(stream),
+                        Err(e) => failed = e,
+                    }
+                }
+                Err(failed)
+            }
+            Self::Unix(path) => UnixStream::connect(path).map(SocketStream::Unix),
+        }
+    }
+
+    /// Listens on it. A socket in the file system to which nobody listens any more is made anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; something else has this name.
+    pub fn listen(&self) -> io::Result<SocketListener> {
+        match self {
+            Self::Tcp(host, port) => {
+                TcpListener::bind((host.as_str(), *port)).map(SocketListener::Tcp)
+            }
+            Self::Unix(path) => {
+                if let Ok(found) = fs::symlink_metadata(path) {
+                    if !found.file_type().is_socket() {
+                        return Err(io::Error::other("it is no socket: name another path"));
+                    }
+                    if UnixStream::connect(path).is_ok() {
+                        return Err(io::ErrorKind::AddrInUse.into());
+                    }
+                    fs::remove_file(path)?;
+                }
+                let listener = UnixListener::bind(path)?;
+                let made = fs::symlink_metadata(path)?;
+                let path = path.clone();
+                let file = (made.dev(), made.ino());
+                Ok(SocketListener::Unix(listener, SocketFile { path, file }))
+            }
+        }
+    }
+}
+
+impl fmt::Display for SocketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A socket in the file system, which goes with its listener.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and number: another one may have taken its place.
+    file: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A socket that others connect to.
+#[derive(Debug)]
+pub enum SocketListener {
+    /// On an address.
+    Tcp(TcpListener),
+    /// On a path.
+    Unix(UnixListener, SocketFile),
+}
+
+impl SocketListener {
+    /// Whoever connects next, and what is known of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn accept(&self) -> io::Result<(SocketStream, String)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept()?;
+                // A listener that does not wait makes streams that do not, on some systems.
+                stream.set_nonblocking(false)?;
+                Ok((SocketStream::of_tcp(stream)?, from.to_string()))
+            }
+            Self::Unix(listener, SocketFile { path, .. }) => {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(false)?;
+                Ok((SocketStream::Unix(stream), path.display().to_string()))
+            }
+        }
+    }
+
+    /// Nobody is waited for: [`accept`](Self::accept) fails where nobody has come.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.set_nonblocking(true),
+            Self::Unix(listener, _) => listener.set_nonblocking(true),
+        }
+    }
+
+    /// Where it listens: the port that the system has chosen, where none was.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.to_string(),
+                Err(_) => String::new(),
+            },
+            Self::Unix(_, SocketFile { path, .. }) => path.display().to_string(),
+        }
+    }
+
+    /// The path of a socket in the file system.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(_, SocketFile { path, .. }) => Some(path),
+        }
+    }
+}
+
+impl AsFd for SocketListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub enum SocketStream {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// On this machine.
+    Unix(UnixStream),
+}
+
+impl SocketStream {
+    fn of_tcp(stream: TcpStream) -> io::Result<Self> {
+        // What is flushed is whole, and somebody waits for it.
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    /// Another handle of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+        }
+    }
+
+    /// Ends one way of it, or both, for all its handles; who waits in a read or a write comes back.
+    pub fn shutdown(&self, how: Shutdown) {
+        // It may have ended by itself.
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        };
+    }
+}
+
+impl From<SocketStream> for File {
+    /// To be read and written as any other.
+    fn from(stream: SocketStream) -> Self {
+        match stream {
+            SocketStream::Tcp(stream) => OwnedFd::from(stream).into(),
+            SocketStream::Unix(stream) => OwnedFd::from(stream).into(),
+        }
+    }
+}
+
+impl AsFd for SocketStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Read for SocketStream {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(octets),
+            Self::Unix(stream) => stream.read(octets),
+        }
+    }
+}
+
+impl Write for SocketStream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(octets),
+            Self::Unix(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let tcp = |host: &str, port| Ok(SocketName::Tcp(host.to_owned(), port));
+        for (text, connects, listens) in [
+            ("//h:1", tcp("h", 1), tcp("h", 1)),
+            (
+                "//10.0.0.1:65535/",
+                tcp("10.0.0.1", 65535),
+                tcp("10.0.0.1", 65535),
+            ),
+            ("//[::1]:80", tcp("::1", 80), tcp("::1", 80)),
+            ("//:5000", Err(()), tcp("127.0.0.1", 5000)),
+            ("//5000", Err(()), tcp("127.0.0.1", 5000)),
+            ("//::1:80", Err(()), Err(())),
+            ("//h", Err(()), Err(())),
+            ("//h:65536", Err(()), Err(())),
+            ("h:80", Err(()), Err(())),
+            ("", Err(()), Err(())),
+        ] {
+            assert_eq!(SocketName::tcp(text).map_err(drop), connects, "{text}");
+            assert_eq!(
+                SocketName::tcp_listen(text).map_err(drop),
+                listens,
+                "{text}"
+            );
+        }
+        let shown = SocketName::tcp("//[::1]:80").unwrap().to_string();
+        assert_eq!(shown, "[::1]:80");
+    }
+
+    #[test]
+    fn a_socket_that_is_left_over_is_made_anew_and_goes_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let name = SocketName::unix(path.as_os_str()).unwrap();
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let listener = name.listen().unwrap();
+        let taken = name.listen().unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        let mut client = name.connect().unwrap();
+        let (mut served, _) = listener.accept().unwrap();
+        served.write_all(b"x").unwrap();
+        let mut octet = [0];
+        client.read_exact(&mut octet).unwrap();
+        assert_eq!(&octet, b"x");
+        drop(listener);
+        assert!(!path.exists());
+        fs::write(&path, "a file").unwrap();
+        assert!(name.listen().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"a file");
+    }
+}
