@@ -4,6 +4,7 @@
 use x509_cert::{Certificate, der::Decode};
 
 /// Octets of a subject that are kept.
+#[cfg(feature = "certificates")]
 const SUBJECT: usize = 1024;
 
 /// The subject of a certificate in DER, as text (RFC 4514). None where it cannot be read.
