@@ -92,6 +92,8 @@ pub(super) struct Decrypted<C> {
     /// The sink knows that records are opened.
     told: bool,
     inside: Option<Box<Inside<C>>>,
+    /// Behind the last record of each direction that was opened, something is missing or was not opened.
+    missed: [bool; 2],
     /// Octets that the budget knows of.
     charged: usize,
 }
@@ -118,6 +120,16 @@ impl<C: Default> Decrypted<C> {
     /// It is kept no longer.
     pub(super) fn forget(self, cx: &mut Context) {
         cx.budget.give(self.charged);
+    }
+
+    /// Records were opened, and what they held is a stream.
+    pub(super) const fn has_inside(&self) -> bool {
+        self.inside.is_some()
+    }
+
+    /// Octets of a direction are missing, or are not opened.
+    pub(super) const fn misses(&mut self, direction: Direction) {
+        self.missed[direction.index()] = true;
     }
 
     /// When the stream inside wants to be woken.
@@ -156,6 +168,7 @@ impl<C: Default> Decrypted<C> {
         let opens = match self.session.may_open(keys, d, start.head) {
             _ if keys.opens_nothing() => false,
             Some(Err(why)) => {
+                self.missed[d.index()] = true;
                 *not_opened(&mut at.cx.counters.decrypted, why) += 1;
                 false
             }
@@ -262,6 +275,7 @@ impl<C: Default> Decrypted<C> {
                 Some(opened)
             }
             Err(why) => {
+                self.missed[place.direction.index()] = true;
                 *not_opened(counters, why) += 1;
                 None
             }
@@ -277,6 +291,7 @@ impl<C: Default> Decrypted<C> {
         record: &Gathered,
     ) {
         let d = at.direction;
+        self.missed[d.index()] = false;
         let content = record.octets.get(opened.content.clone());
         let content = content.filter(|_| opened.kind == APPLICATION_DATA);
         let content = content.unwrap_or_default();
@@ -333,6 +348,11 @@ impl<C: Default> Decrypted<C> {
         close: Close,
     ) {
         if let Some(inside) = &mut self.inside {
+            let d = at.direction.index();
+            // What ends with the connection is not whole where nobody knows what stood ahead of its end.
+            if self.missed[d] && matches!(close, Close::Fin | Close::Reset) {
+                inside.lost[d] = Some(Lost::Unknown);
+            }
             inside.gap(at, sink);
             sink.end(&mut inside.within(at), close);
             inside.sides[at.direction.index()].ended = true;

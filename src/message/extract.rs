@@ -430,8 +430,11 @@ impl<M: MessageSink> StreamSink for Extractor<M> {
         let stream = &mut at.state.streams[i];
         stream.lossy = true;
         stream.pushed = gap.push;
-        if let Some(kept) = at.state.decrypted.as_mut().filter(|_| gap.len.is_none()) {
-            kept.jump(at.direction);
+        if let Some(kept) = &mut at.state.decrypted {
+            kept.misses(at.direction);
+            if gap.len.is_none() {
+                kept.jump(at.direction);
+            }
         }
         let stream = &mut at.state.streams[i];
         let mut left = gap.len.unwrap_or(u64::MAX);
@@ -1536,9 +1539,14 @@ impl<M: MessageSink> Extractor<M> {
             return Seal::No;
         }
         if !opens && !protocols::may_be_read(start.head) {
-            // The handshake is over, and nothing is opened behind it.
-            if let Some(kept) = at.state.decrypted.take() {
-                kept.forget(at.cx);
+            // The handshake is over, and nothing is opened behind it; what was opened in the run before ends with the connection.
+            match at.state.decrypted.take() {
+                Some(mut kept) if kept.has_inside() => {
+                    kept.misses(at.direction);
+                    at.state.decrypted = Some(kept);
+                }
+                Some(kept) => kept.forget(at.cx),
+                None => {}
             }
             return Seal::No;
         }
@@ -1613,7 +1621,7 @@ impl<M: MessageSink> Extractor<M> {
             come(at, now);
             gathered.octets.clear();
         }
-        if self.openers.keys.opens_nothing() {
+        if self.openers.keys.opens_nothing() && open.seal != Seal::Opened {
             // Nothing is gathered behind the handshake.
             gathered = Gathered::default();
         }

@@ -401,6 +401,37 @@ fn what_tls_holds_goes_on_and_no_secret_is_saved() {
     }
 }
 
+/// The second run has no keys, or does not want to open records: it ends, what was opened is not called whole, and no octet is lost.
+#[test]
+fn what_was_opened_ends_in_a_run_without_keys() {
+    let file = testdata("tls").join("tls12-gcm");
+    let keys = file.with_extension("keys");
+    let capture = common::read(&file.with_extension("pcap"));
+    let dir = tempfile::tempdir().expect("tempdir");
+    let state = dir.path().join("state");
+    for options in [&[][..], &["--tls", "records"]] {
+        for (cut, incomplete) in [(22, 1), (23, 1), (40, 0)] {
+            let halves = pieces(&capture, &[cut]);
+            let _ = fs::remove_file(&state);
+            let mut first = common::inet_asm(["-p", "--keylog"]);
+            first.arg(&keys).arg("--state").arg(&state).arg("-");
+            common::feed(&mut first, &[&halves[0]]).code(0);
+            let mut second = common::inet_asm(["-p", "-s=all"]);
+            second.args(options).arg("--state").arg(&state).arg("-");
+            let done = common::feed(&mut second, &[&halves[1]]);
+            done.code(0);
+            let lines = String::from_utf8(done.stdout).expect("UTF-8");
+            let inside = lines.lines().filter(|line| line.contains("http"));
+            assert_eq!(
+                inside.filter(|line| line.contains("[incomplete]")).count(),
+                incomplete,
+                "{cut}: {lines}"
+            );
+            assert!(lines.contains("application data"), "{cut}");
+        }
+    }
+}
+
 fn from_hex(text: &str) -> Vec<u8> {
     let octet = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
     (0..text.len()).step_by(2).map(octet).collect()
