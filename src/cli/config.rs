@@ -156,7 +156,7 @@ pub fn parse(
     let args: Vec<OsString> = args.into_iter().collect();
     check_spelling(&args)?;
     let args: Vec<OsString> = args.into_iter().flat_map(follow_forms).collect();
-    let (matches, file_notes) = matches(args)?;
+    let (matches, file) = matches(args)?;
     let args = Args::from_arg_matches(&matches)?;
     if args.short_help {
         return Ok(Invocation::FirstScreen);
@@ -179,18 +179,18 @@ pub fn parse(
     check_company(&matches, &args)?;
     check_inputs(&args, &inputs)?;
     let notes = idle_options(&matches, &args, &inputs, stdout_is_terminal);
-    let mut config = config(args, inputs, stdout_is_terminal)?;
-    config.notes.extend(file_notes);
+    let mut config = config(args, inputs, stdout_is_terminal, &file.conditions)?;
+    config.notes.extend(file.notes);
     config.notes.extend(notes);
     config.settings = settings(&matches, &config.sink);
     Ok(Invocation::Run(Box::new(config)))
 }
 
 /// The command line together with the file that --config names, and what is to be said of that.
-fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<String>), clap::Error> {
+fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, ini::FileOptions), clap::Error> {
     let matches = command().try_get_matches_from(&args)?;
     let Some(path) = matches.get_one::<PathBuf>("config") else {
-        return Ok((matches, Vec::new()));
+        return Ok((matches, ini::FileOptions::default()));
     };
     let wrong = |what: String| error(ErrorKind::ValueValidation, what);
     let name = path.display().to_string();
@@ -199,10 +199,10 @@ fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<String>), clap::E
             "{name}: cannot be read: {e}: --config takes an INI file"
         ))
     })?;
-    let file = ini::read(&name, &text, &matches).map_err(wrong)?;
+    let mut file = ini::read(&name, &text, &matches).map_err(wrong)?;
     // Ahead of the command line, behind the name of the program.
-    args.splice(1..1, file.args);
-    Ok((command().try_get_matches_from(args)?, file.notes))
+    args.splice(1..1, file.args.drain(..));
+    Ok((command().try_get_matches_from(args)?, file))
 }
 
 /// The text of a file of configuration.
@@ -617,6 +617,7 @@ fn config(
     mut args: Args,
     inputs: Vec<OsString>,
     stdout_is_terminal: bool,
+    condition_places: &[String],
 ) -> Result<Config, clap::Error> {
     check_archive(&args, stdout_is_terminal)?;
     check_command(&args)?;
@@ -630,10 +631,18 @@ fn config(
     if let Some(stats) = args.stats.as_mut().filter(|stats| !stats.only.is_empty()) {
         check_counters(stats, &rules.names())?;
     }
+    // Those of a file are all or none, as the command line is stronger.
+    let mut places = condition_places.iter();
     for condition in &mut args.fail_if {
         condition.resolve(&rules.names());
-        let checked = condition.check(&rules.names());
-        checked.map_err(|what| error(ErrorKind::ValueValidation, what))?;
+        let (checked, place) = (condition.check(&rules.names()), places.next());
+        checked.map_err(|what| {
+            let what = place.map_or_else(
+                || what.clone(),
+                |place| format!("{place}: {}", what.trim_start_matches("--")),
+            );
+            error(ErrorKind::ValueValidation, what)
+        })?;
     }
     let limits = limits(&args);
     let form = form(&args);

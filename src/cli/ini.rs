@@ -19,6 +19,8 @@ enum Meaning {
     Value(&'static str, &'static str),
     /// An option without a value, where the entry says yes.
     Flag(&'static str),
+    /// Counters begin anew behind each row of their file, where there is one.
+    Clear,
     /// A part of the value of --checksums: how it is where the entry says yes.
     Checksum(&'static str),
     /// A part of the value of --disable, where the entry says no.
@@ -36,7 +38,7 @@ enum Meaning {
 /// Sections and entries of INetReassembler.ini.
 #[rustfmt::skip] // a table
 const OTHER: &[(&str, &str, Meaning)] = &[
-    ("Counters", "ClearOnWrite", Meaning::Flag("counters-clear")),
+    ("Counters", "ClearOnWrite", Meaning::Clear),
     ("Counters", "HistoryFile", Meaning::Value("counters-file", "")),
     ("Counters", "HistoryPeriod", Meaning::Value("counters-period", "m")),
     ("INetReassembler", "BypassInput", Meaning::Instead("bypass = OUTPUT in [Output] writes every input packet as it was")),
@@ -86,6 +88,9 @@ const OTHER: &[(&str, &str, Meaning)] = &[
     ("UDPReassembler", "VerifyChecksums", Meaning::Checksum("udp")),
 ];
 
+/// How often an option may be given and say more each time: -v.
+const TIMES: u8 = 2;
+
 /// Options that are no entries: they are about the command line itself.
 const NONE: &[&str] = &[
     "config",
@@ -97,6 +102,9 @@ const NONE: &[&str] = &[
     "list-protocols",
 ];
 
+/// The option that counts anew behind each row.
+const CLEAR: &str = "counters-clear";
+
 /// An option that an entry asks for.
 struct Wanted<'a> {
     /// The name of the option; None for an input.
@@ -106,11 +114,14 @@ struct Wanted<'a> {
 }
 
 /// What a file of configuration asks for.
+#[derive(Default)]
 pub(super) struct FileOptions {
     /// As arguments of the command line.
     pub(super) args: Vec<OsString>,
     /// What it asks for and cannot be had, in words for stderr.
     pub(super) notes: Vec<String>,
+    /// Where each condition of --fail-if stands: file and line. What is wrong with one is known when all options are.
+    pub(super) conditions: Vec<String>,
 }
 
 /// Reads the text of the file `name`. What `given` knows, or excludes, is left out: the command line is stronger.
@@ -140,11 +151,8 @@ pub(super) fn read(name: &str, text: &str, given: &ArgMatches) -> Result<FileOpt
         };
         done.map_err(|what| format!("{name}: line {line}: {what}"))?;
     }
-    file.close();
-    let mut options = FileOptions {
-        args: Vec::new(),
-        notes: Vec::new(),
-    };
+    file.close(is_given(&command, given, Some("counters-file")));
+    let mut options = FileOptions::default();
     for (line, note) in file.notes {
         options.notes.push(format!("{name}: line {line}: {note}"));
     }
@@ -166,6 +174,11 @@ pub(super) fn read(name: &str, text: &str, given: &ArgMatches) -> Result<FileOpt
             let what = one_line(&e);
             let what = what.trim_start_matches("--");
             return Err(format!("{name}: line {}: {what}", wanted.line));
+        }
+        if wanted.long == Some("fail-if") {
+            options
+                .conditions
+                .push(format!("{name}: line {}", wanted.line));
         }
         options.args.push(arg);
     }
@@ -220,6 +233,8 @@ struct Entries<'a> {
     notes: Vec<(usize, String)>,
     /// Parts of --checksums and --disable, and the line of the first of them.
     parts: BTreeMap<&'static str, (Vec<String>, usize)>,
+    /// The line that wants counters to begin anew with each row.
+    clears: Option<usize>,
     /// Sections whose channels are not opened.
     closed: Vec<String>,
     /// Channels: section, address, line.
@@ -233,6 +248,7 @@ impl<'a> Entries<'a> {
             wanted: Vec::new(),
             notes: Vec::new(),
             parts: BTreeMap::new(),
+            clears: None,
             closed: Vec::new(),
             channels: Vec::new(),
         }
@@ -331,7 +347,7 @@ impl<'a> Entries<'a> {
             ArgAction::Count => {
                 let times = value.map_or(Ok(1), str::parse::<u8>);
                 let times = times.map_err(|_| format!("{long}: expected how often, as 2"))?;
-                for _ in 0..times.min(2) {
+                for _ in 0..times.min(TIMES) {
                     self.wanted.push(Wanted {
                         long: Some(long),
                         value: None,
@@ -376,6 +392,8 @@ impl<'a> Entries<'a> {
                     self.want(long, None, line);
                 }
             }
+            // Which file it is about may stand behind it.
+            Meaning::Clear => self.clears = yes(value)?.then_some(line),
             Meaning::Checksum(layer) => {
                 let how = if yes(value)? { "verify" } else { "ignore" };
                 self.part("checksums", format!("{layer}={how}"), line);
@@ -397,7 +415,7 @@ impl<'a> Entries<'a> {
             Meaning::Verbose => {
                 let level = value.unwrap_or_default().parse::<u8>();
                 let level = level.map_err(|_| "expected a number".to_owned())?;
-                for _ in 0..level.min(2) {
+                for _ in 0..level.min(TIMES) {
                     self.wanted.push(Wanted {
                         long: Some("verbose"),
                         value: None,
@@ -458,8 +476,17 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// The file has ended.
-    fn close(&mut self) {
+    /// The file has ended. `has_counters`: the command line names a file of counters.
+    fn close(&mut self, has_counters: bool) {
+        if let Some(line) = self.clears.take() {
+            let named = |w: &Wanted<'_>| w.long == Some("counters-file");
+            if has_counters || self.wanted.iter().any(named) {
+                self.want(CLEAR, None, line);
+            } else {
+                let note = "does nothing here: HistoryFile names no file".to_owned();
+                self.notes.push((line, note));
+            }
+        }
         for (long, (parts, line)) in std::mem::take(&mut self.parts) {
             self.want(long, Some(&parts.join(",")), line);
         }
@@ -514,7 +541,9 @@ pub(super) fn save(matches: &ArgMatches) -> Result<String, String> {
                     let _ = writeln!(lines, "{long} = yes");
                 }
                 ArgAction::Count if given => {
-                    let _ = writeln!(lines, "{long} = {}", matches.get_count(id));
+                    // More than twice says no more, and is read as twice.
+                    let times = matches.get_count(id).min(TIMES);
+                    let _ = writeln!(lines, "{long} = {times}");
                 }
                 ArgAction::Set | ArgAction::Append => {
                     let each = matches.get_raw(id).into_iter().flatten();
@@ -565,6 +594,7 @@ pub(super) fn other_entries() -> impl Iterator<Item = (&'static str, &'static st
             Meaning::Value(long, "s") => format!("--{long}, in seconds"),
             Meaning::Value(long, _) => format!("--{long}, in milliseconds"),
             Meaning::Flag(long) => format!("--{long}"),
+            Meaning::Clear => format!("--{CLEAR}, where there is a HistoryFile"),
             Meaning::Checksum(layer) => format!("--checksums {layer}=verify; 0: ignore"),
             Meaning::Disable(transport) => format!("0: --disable {transport}"),
             Meaning::LookBehind => "--look-behind, in segments; 0: off".to_owned(),
