@@ -152,7 +152,7 @@ fn nanos(d: Duration) -> u64 {
 /// A step of time that is too large to be believed at once.
 // An hour is the default idle limit: a step below it ends nothing by itself, and a card's clock is
 // rarely set back or forward by so much.
-const JUMP: u64 = 3_600 * 1_000_000_000;
+pub(super) const JUMP: u64 = 3_600 * 1_000_000_000;
 /// How long the age clock waits for timestamps that are behind it, at most.
 // No pipe holds packets back for longer. A clock that is 100 ppm fast would have the age clock wait for a second more with each three
 // hours of silence.
@@ -160,7 +160,7 @@ const AHEAD: u64 = 60 * 1_000_000_000;
 /// Packets that have to agree with a jump before it is taken.
 // With one, a single damaged record would age all connections at once. Sixteen that agree are a
 // real change of time.
-const WITNESSES: u32 = 16;
+pub(super) const WITNESSES: u32 = 16;
 
 /// The age clock: follows the highest timestamp, and is not misled by a single wrong one.
 ///

@@ -704,7 +704,7 @@ pub(super) struct Args {
     ///
     /// A file takes all periods, one after another. A folder (one that is there, or a name that ends in a slash) gets a
     /// file for each period: sctp-000001.csv, sctp-000002.csv, ... A link on which nothing was seen in a period is left
-    /// out.
+    /// out. A run that goes on from a state writes behind the rows that are there; any other one begins the file anew.
     #[arg(
         long,
         value_name = "PATH",
@@ -752,7 +752,8 @@ pub(super) struct Args {
     ///
     /// The file is continued where it is there. Its header names the counters; where those are others than this version has, the
     /// rows go to a file with a number in its name (counters-1.csv), and a line on stderr says so. The first two columns are
-    /// the beginning and end of the period, in seconds since 1970.
+    /// the beginning and end of the period, in seconds since 1970. Where the last row there has no end, the next one begins in a
+    /// line of its own, and a line on stderr says so.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
     pub(super) counters_file: Option<PathBuf>,
 

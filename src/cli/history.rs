@@ -8,6 +8,7 @@ use crate::base::time::Timestamp;
 use crate::sink::writer::OutputError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(super) struct CountersHistory {
     header: String,
     /// The header has to be written ahead of the next row.
     is_new: bool,
+    /// The last row has no end, which has to be written ahead of the next one.
+    is_cut: bool,
     /// Protocols that have columns, whether they were seen or not, and the columns: section and name. Protocols that rules add while
     /// the program runs have none, as a file has the same columns in each row.
     protocols: Vec<&'static str>,
@@ -70,6 +73,7 @@ impl CountersHistory {
             other: opened.other,
             header,
             is_new: opened.is_new,
+            is_cut: opened.is_cut,
             protocols,
             columns,
             periods: Periods::new(period),
@@ -83,6 +87,11 @@ impl CountersHistory {
         self.other.as_deref()
     }
 
+    /// The last row of the file is cut short.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// Goes on in a new file where something has moved the old one away.
     ///
     /// # Errors
@@ -91,7 +100,8 @@ impl CountersHistory {
     pub(super) fn reopen(&mut self) -> Result<(), OutputError> {
         let opened = open(&self.wanted, &self.header);
         let opened = opened.map_err(|e| error(&self.wanted, "open", e))?;
-        (self.file, self.other, self.is_new) = (opened.file, opened.other, opened.is_new);
+        (self.file, self.other) = (opened.file, opened.other);
+        (self.is_new, self.is_cut) = (opened.is_new, opened.is_cut);
         Ok(())
     }
 
@@ -158,6 +168,9 @@ impl CountersHistory {
                 }
             });
         let mut row = String::new();
+        if std::mem::take(&mut self.is_cut) {
+            row.push('\n');
+        }
         if std::mem::take(&mut self.is_new) {
             row += &self.header;
         }
@@ -181,6 +194,7 @@ struct ContinuedFile {
     file: File,
     other: Option<PathBuf>,
     is_new: bool,
+    is_cut: bool,
 }
 
 /// Opens the file to be continued. Where it is there and has other columns, a number is put into its name.
@@ -193,18 +207,24 @@ fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
             .create(true)
             .open(&name)?;
         let mut first = Vec::new();
+        let mut last = [b'\n'];
         // A device or a pipe has no beginning that could be looked at.
-        if file.metadata()?.is_file() {
+        let found = file.metadata()?;
+        if found.is_file() {
             let most = header.len() as u64 + 1;
             BufReader::new(&file)
                 .take(most)
                 .read_until(b'\n', &mut first)?;
+            if let Some(at) = found.len().checked_sub(1) {
+                file.read_at(&mut last, at)?;
+            }
         }
         if first.is_empty() || first == header.as_bytes() {
             return Ok(ContinuedFile {
                 file,
                 other: (n > 0).then_some(name),
                 is_new: first.is_empty(),
+                is_cut: last != *b"\n",
             });
         }
     }

@@ -185,7 +185,10 @@ impl<'a> Run<'a> {
         let pace = Pace::new(Instant::now(), &inputs.totals().counters);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let mut sctp_stats = match &config.sctp_stats {
-            Some(path) => Some(SctpStats::open(path, &paths).map_err(|e| fail(&e))?),
+            Some(path) => {
+                let goes_on = before.sctp_periods.is_some();
+                Some(SctpStats::open(path, &paths, goes_on).map_err(|e| fail(&e))?)
+            }
             None => None,
         };
         let mut history = match &config.counters_file {
@@ -299,6 +302,17 @@ impl<'a> Run<'a> {
                 "files of counters",
                 &format_args!(
                     "{other}: takes the counters, since the file that was named has others"
+                ),
+            );
+        }
+        if self.history.as_ref().is_some_and(CountersHistory::is_cut)
+            && let Some(to) = &self.config.counters_file
+        {
+            self.tell(
+                "files of counters",
+                &format_args!(
+                    "{}: its last row is cut short: the next one begins in a line of its own",
+                    to.path.display()
                 ),
             );
         }
@@ -591,6 +605,9 @@ impl<'a> Run<'a> {
                     self.warn();
                     if !is_read {
                         // Nobody reads the output any more.
+                        if let Some(path) = self.config.save_state.as_deref() {
+                            self.tell_of_left_reader(path);
+                        }
                         self.end_progress(progress);
                         return;
                     }
@@ -663,6 +680,10 @@ impl<'a> Run<'a> {
                 "{name}: the state is not kept, since an output has failed, and what it lacks would be missing for good: mend that, and read the same input again"
             ));
         }
+        let stats = self.sctp_stats.as_ref();
+        if self.assembler.sink().reader_left() || stats.is_some_and(|stats| !stats.is_open()) {
+            return self.tell_of_left_reader(path);
+        }
         self.count_inputs();
         let run = RunState {
             header: self.begun.or_else(|| self.inputs.header()),
@@ -677,6 +698,20 @@ impl<'a> Run<'a> {
         let settings = &self.config.settings;
         if let Err(e) = state::write(path, settings, (&run, queue), &mut self.assembler) {
             self.fail(&e);
+        }
+    }
+
+    /// A reader that wants no more is no error, but the next piece would go on behind what it has not got.
+    fn tell_of_left_reader(&mut self, path: &Path) {
+        // An output that has failed has been told.
+        if !self.output_failed {
+            self.tell(
+                "states that are not kept",
+                &format_args!(
+                    "{}: the state is not kept, since the reader of an output has left before its end",
+                    path.display()
+                ),
+            );
         }
     }
 
@@ -957,7 +992,7 @@ impl<'a> Run<'a> {
             );
         }
         for note in self.assembler.sink().take_notes() {
-            self.tell("gaps that --dump - closes", &note);
+            self.tell("gaps and files of --dump", &note);
         }
         for line in self.assembler.sink().take_watched() {
             self.messages.say(Level::Info, &line);

@@ -65,8 +65,7 @@ pub(super) fn read(config: &Config) -> Result<Option<ReadState>, String> {
         return Ok(None);
     };
     let name = path.display();
-    let empty = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
-    if !required && (!path.exists() || empty) {
+    if !required && !path.exists() {
         return Ok(None);
     }
     let wrong = |e: StateError| format!("{name}: {e}");

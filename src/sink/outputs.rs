@@ -60,6 +60,8 @@ macro_rules! outputs {
             $( $(#[$doc])* pub(super) $name: $Output, )*
             /// Those in which an error has come up.
             failed: Vec<&'static str>,
+            /// The reader of one of them has left.
+            left: bool,
         }
 
         impl MessageSink for OutputTable {
@@ -103,7 +105,10 @@ macro_rules! outputs {
             fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
                 let mut ended = !self.failed.is_empty();
                 $( match self.$name.flush() {
-                    Ok(flow) => ended |= flow.is_break(),
+                    Ok(flow) => {
+                        ended |= flow.is_break();
+                        self.left |= flow.is_break();
+                    }
                     Err(e) => {
                         let name = stringify!($name);
                         if !self.failed.contains(&name) {
@@ -625,6 +630,7 @@ impl OutputTable {
             // It goes without, where nothing else would need all events.
             ports: _,
             failed: _,
+            left: _,
         } = self;
         originals.is_empty()
             && print.is_none()
@@ -676,10 +682,13 @@ impl Outputs {
         done
     }
 
-    /// What outputs have to say on stderr since the last call: where `--dump -` closes a gap.
+    /// What outputs have to say on stderr since the last call: where `--dump -` closes a gap, and where a file of
+    /// `--dump` is not as it was written.
     pub fn take_notes(&mut self) -> Vec<String> {
         let raw = self.table.raw.as_mut();
-        raw.map(DumpToStdout::take_notes).unwrap_or_default()
+        let mut notes = raw.map(DumpToStdout::take_notes).unwrap_or_default();
+        notes.extend(self.table.dump.iter_mut().flat_map(Dump::take_notes));
+        notes
     }
 
     /// A port on which some connections, or all, were not understood; only with [`OutputOptions::hints`].
@@ -742,6 +751,11 @@ impl Outputs {
     /// The first error of any output since the last call: called again, it returns the next one, and flushes the others.
     pub fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
         self.table.flush()
+    }
+
+    /// The reader of an output has left, as far as [`Outputs::flush`] has met that: it lacks what came later.
+    pub const fn reader_left(&self) -> bool {
+        self.table.left
     }
 
     /// Writes all that is left, at the end of the run.

@@ -9,6 +9,7 @@
 
 use super::writer::OutputError;
 use crate::base::state::{DeserializeOwned, Serialize};
+use rustix::fs::Access;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -34,6 +35,8 @@ const TEXT: usize = 16 << 20;
 pub enum StateError {
     /// It cannot be read.
     Read(io::Error),
+    /// None can be written to its place.
+    Write(io::Error),
     /// It is something else.
     Foreign,
     /// Another version of the program wrote it.
@@ -51,6 +54,7 @@ impl fmt::Display for StateError {
                 "there is no such state: --state begins without one, where it is not there",
             ),
             Self::Read(e) => write!(f, "cannot be read: {e}"),
+            Self::Write(e) => write!(f, "no state can be written there: {e}"),
             Self::Foreign => f.write_str(
                 "is no saved state: name a file that --save-state or --state has written",
             ),
@@ -72,7 +76,7 @@ impl fmt::Display for StateError {
 impl std::error::Error for StateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read(e) => Some(e),
+            Self::Read(e) | Self::Write(e) => Some(e),
             _ => None,
         }
     }
@@ -104,6 +108,17 @@ pub struct StateWriter {
     failed: Option<io::Error>,
 }
 
+/// Where a state stands: behind a link, not in its place.
+fn place(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Where a state stands until it is whole.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -111,12 +126,22 @@ fn unfinished(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Looks whether a state may be written to this place: nothing is there, or a state that this program can read, or an empty file.
+/// Looks whether a state may be written to this place: nothing is there, or a state that this program can read, or an empty file; and
+/// the folder takes the file that it is written to.
 ///
 /// # Errors
 ///
-/// What is there instead: it is left alone.
+/// What is there instead: it is left alone. What the system would not do.
+// Known before anything is written: behind a whole run it would be too late.
 pub fn may_replace(path: &Path) -> Result<(), StateError> {
+    let place = place(path);
+    let unfinished = unfinished(&place);
+    if fs::symlink_metadata(&unfinished).is_ok_and(|there| there.is_dir()) {
+        let what = format!("{} is a folder", unfinished.display());
+        return Err(StateError::Write(io::Error::other(what)));
+    }
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::access(folder(&place), access).map_err(|e| StateError::Write(e.into()))?;
     match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(StateError::Read(e)),
@@ -135,8 +160,7 @@ impl StateWriter {
     ///
     /// Those of the system.
     pub fn create(path: &Path) -> Result<Self, OutputError> {
-        // Behind a link stands the state, not in its place.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = place(path);
         let unfinished = unfinished(&path);
         // One that a killed run has left is nobody's. Made anew, so that no link is followed.
         let removed = fs::remove_file(&unfinished);
@@ -201,8 +225,7 @@ impl StateWriter {
         file.inner.sync_all()?;
         fs::rename(&self.unfinished, &self.path)?;
         // The name too: the file system may write it later than what it leads to.
-        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder(&self.path))?.sync_all()
     }
 }
 
@@ -256,6 +279,10 @@ impl StateReader {
         let found = file.metadata().map_err(StateError::Read)?;
         if !found.is_file() {
             return Err(StateError::Foreign);
+        }
+        // What a copy that failed leaves, or a disk that was full.
+        if found.len() == 0 {
+            return Err(StateError::Damaged);
         }
         header(&mut BufReader::new(&file))?;
         let Some(summed) = found.len().checked_sub(SUM) else {

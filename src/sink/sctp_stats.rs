@@ -32,12 +32,13 @@ pub struct SctpStats {
 }
 
 impl SctpStats {
-    /// Opens a file, or makes the folder where `path` is one or ends in a slash. `-` is stdout.
+    /// Opens a file, or makes the folder where `path` is one or ends in a slash. `-` is stdout. `goes_on`: behind the rows of an
+    /// earlier run, where the file is there.
     ///
     /// # Errors
     ///
     /// Those of the system; `path` is one of `inputs`.
-    pub fn open(path: &Path, inputs: &[&OsStr]) -> Result<Self, OutputError> {
+    pub fn open(path: &Path, inputs: &[&OsStr], goes_on: bool) -> Result<Self, OutputError> {
         let name = path.to_string_lossy();
         let to = if path.is_dir() || name.ends_with('/') {
             fs::create_dir_all(path).map_err(|source| OutputError {
@@ -49,10 +50,24 @@ impl SctpStats {
         } else {
             writer::refuse_input(path.as_os_str(), inputs)?;
             let target = Target::file(path.as_os_str());
-            let to = writer::open(&target)?;
+            let there = fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0);
+            let goes_on = goes_on && there && name != "-";
+            let to = if goes_on {
+                let file = OpenOptions::new().append(true).open(path);
+                let file = file.map_err(|source| OutputError {
+                    name: name.to_string(),
+                    doing: "open",
+                    source,
+                })?;
+                Box::new(file)
+            } else {
+                writer::open(&target)?
+            };
             let mut to = BufferedWriter::new(writer::shown(&name), to, true);
             to.reopens(&target);
-            to.write([CSV_HEADER.as_bytes()]);
+            if !goes_on {
+                to.write([CSV_HEADER.as_bytes()]);
+            }
             StatsTarget::File(Box::new(to))
         };
         Ok(Self {
@@ -75,6 +90,14 @@ impl SctpStats {
     /// The period that has begun, for the next run.
     pub const fn periods(&self) -> &Periods {
         &self.periods
+    }
+
+    /// What it is given still goes somewhere.
+    pub fn is_open(&self) -> bool {
+        match &self.to {
+            StatsTarget::File(to) => to.is_open(),
+            StatsTarget::Folder(..) => true,
+        }
     }
 
     /// Goes on with the period of an earlier run.
@@ -188,7 +211,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("sctp-000002.csv"), "old").unwrap();
         for path in [&file, &folder] {
-            let mut stats = SctpStats::open(path, &[]).unwrap();
+            let mut stats = SctpStats::open(path, &[], false).unwrap();
             // Nothing between 2800 and 6100: no rows for that.
             for at in [1000, 1500, 1400, 1899, 1900, 2799, 2800, 3500, 6100, 6200] {
                 if stats.is_over(secs(at)) {
@@ -217,7 +240,7 @@ mod tests {
     fn a_step_back_ends_the_period() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("stats.csv");
-        let mut stats = SctpStats::open(&file, &[]).unwrap();
+        let mut stats = SctpStats::open(&file, &[], false).unwrap();
         assert!(!stats.is_over(secs(100_000)));
         let over = (0..17)
             .map(|n| stats.is_over(secs(50 + n)))

@@ -84,6 +84,75 @@ fn counters_are_written_for_each_period() {
     assert_eq!(counter(&cleared.stderr, "message.messages"), 2);
 }
 
+/// Rows go by the timestamps of the capture, however long nothing was captured; a row that was cut stays in a line of its own.
+#[test]
+fn rows_go_on_behind_a_silence_and_behind_a_cut_row() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("counters.csv");
+    let to = path.to_str().expect("UTF-8");
+    let mut pcap = Pcap::new();
+    let datagram = |pcap: &mut Pcap, count: u32, wait| {
+        for _ in 0..count {
+            let [from, to] = [1, 2].map(|n| (std::net::Ipv4Addr::new(10, 0, 0, n), 5000));
+            pcap.datagram(from, to, b"datagram");
+            pcap.wait(wait);
+        }
+    };
+    datagram(&mut pcap, 10, 30_000);
+    pcap.wait(3_700_000);
+    datagram(&mut pcap, 25, 30_000);
+    let args = ["-n", "--counters-clear", "--counters-file", to];
+    let args = [&args[..], &["--counters-period", "5m"]].concat();
+    run(&args, &pcap.file).code(0);
+    let (names, all) = rows(&path);
+    let column = names.iter().position(|n| n == "input.packets");
+    let packets: Vec<_> = all.iter().map(|row| row[column.expect("there")]).collect();
+    assert_eq!((packets[0], packets.iter().sum()), (10, 35), "{packets:?}");
+    assert!(packets.len() >= 4 && packets.iter().all(|n| *n <= 10));
+    let whole = fs::read_to_string(&path).expect("read");
+    fs::write(&path, &whole[..whole.len() - 5]).expect("written");
+    let done = run(&args, &pcap.file);
+    assert!(done.stderr.contains("is cut short"), "{}", done.stderr);
+    let lines = fs::read_to_string(&path).expect("read").lines().count();
+    assert_eq!(lines, 1 + 2 * all.len());
+    done.code(0);
+}
+
+/// What a file of configuration asks for beside what is there.
+#[test]
+fn a_file_tells_the_line_of_what_it_cannot_have() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("x.ini");
+    let ini = path.to_str().expect("UTF-8");
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    for history in ["", "HistoryFile=\n", "HistoryPeriod=2\nHistoryFile=\n"] {
+        fs::write(&path, format!("[Counters]\nClearOnWrite=1\n{history}")).expect("written");
+        let done = run(["-p", "--config", ini], &capture);
+        let words = "x.ini: line 2: does nothing here";
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+        done.code(0);
+    }
+    // The command line may name the file.
+    let to = dir.path().join("c.csv");
+    let to = to.to_str().expect("UTF-8");
+    let done = run(["-n", "--config", ini, "--counters-file", to], &capture);
+    assert!(!done.stderr.contains("does nothing"), "{}", done.stderr);
+    let lines = "[Observation]\nfail-if = input.packets > 1000\nfail-if = foo.bar > 1\n";
+    fs::write(&path, lines).expect("written");
+    let done = run(["-n", "--config", ini], &capture);
+    assert!(
+        done.stderr.contains("x.ini: line 3: fail-if foo.bar > 1: "),
+        "{}",
+        done.stderr
+    );
+    done.code(2);
+    // Saved and read back it is the same.
+    let saved = run(["-v", "-v", "-v", "--save-config"], b"").text();
+    assert!(saved.contains("verbose = 2\n"), "{saved}");
+    fs::write(&path, &saved).expect("written");
+    assert_eq!(run(["--config", ini, "--save-config"], b"").text(), saved);
+}
+
 #[test]
 fn a_file_of_other_counters_is_not_continued() {
     let dir = tempfile::tempdir().expect("a folder");

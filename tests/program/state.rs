@@ -639,9 +639,17 @@ fn a_state_that_does_not_fit_is_refused_and_nothing_is_touched() {
         (&damaged, "damaged"),
         (&good[..good.len() / 2], "damaged"),
         (b"something else".as_slice(), "no saved state"),
+        (b"", "damaged"),
     ] {
         fs::write(&state, octets).expect("written");
         refused(&[format, "--track", "--state", &state], words);
+    }
+    // Where none can be written: said before anything is.
+    fs::create_dir(at("folder.unfinished")).expect("a folder");
+    for name in ["absent/state", "folder"] {
+        for option in ["--state", "--save-state"] {
+            refused(&[option, &at(name)], "no state can be written there");
+        }
     }
     // Limits may change, and names of outputs.
     fs::write(&state, &good).expect("written");
@@ -844,4 +852,102 @@ fn a_state_that_nothing_goes_on_with_is_replaced_with_a_word() {
     assert!(!told && second != first);
     let (told, _) = saved(&["--load-state", name, "--save-state", name], &parts[1]);
     assert!(!told);
+}
+
+/// What a reader has not got stays in the state before: the next run with it can read the same piece again.
+#[test]
+fn no_state_is_kept_where_the_reader_has_left() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let capture = common::read(&testdata("http-keepalive.pcap"));
+    let parts = pieces(&capture, &[6]);
+    fs::write(at("second.pcap"), &parts[1]).expect("written");
+    for output in ["-p", "-j", "-w-", "--table"] {
+        let state = at("state");
+        let _ = fs::remove_file(&state);
+        common::run([output, "--state", &state], &parts[0]).code(0);
+        let before = common::read(Path::new(&state));
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let done = common::inet_asm::<&str>([])
+            .args([output, "--state", &state, &at("second.pcap")])
+            .stdout(writer)
+            .output()
+            .expect("run");
+        let words = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(0), "{output}: {words}");
+        assert!(words.contains("the state is not kept"), "{output}: {words}");
+        assert_eq!(common::read(Path::new(&state)), before, "{output}");
+    }
+}
+
+/// A file of --dump that somebody took or cut between two pieces goes on, and that something is missing in it is told.
+#[test]
+fn a_file_of_a_stream_that_is_not_as_it_was_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (state, folder) = (at("state"), at("dump"));
+    let capture = common::read(&testdata("http-large.pcap"));
+    let parts = pieces(&capture, &[30]);
+    for (what, words) in [
+        ("kept", None),
+        ("moved", Some("is not there any more")),
+        ("cut", Some("is shorter")),
+    ] {
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_file(&state);
+        let args = ["--dump", &folder, "--state", &state];
+        common::run(args, &parts[0]).code(0);
+        for name in files_below(Path::new(&folder)).keys() {
+            let path = Path::new(&folder).join(name);
+            match what {
+                "moved" => fs::remove_file(path).expect("removed"),
+                "cut" => fs::write(path, b"x").expect("written"),
+                _ => {}
+            }
+        }
+        let done = common::run(args, &parts[1]);
+        let told = done.stderr.contains("is missing, or zeros");
+        assert_eq!(told, words.is_some(), "{what}: {}", done.stderr);
+        assert!(words.is_none_or(|words| done.stderr.contains(words)));
+        done.code(0);
+    }
+}
+
+/// The periods of --sctp-stats go on, and so does their file.
+#[test]
+fn the_rows_of_sctp_go_on_in_their_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (state, rows) = (at("state"), at("rows.csv"));
+    let capture = common::read(&testdata("sctp-fragments.pcap"));
+    let count = records(&capture).len();
+    // An hour later, in another period.
+    let mut later = capture.clone();
+    let mut place = 24;
+    for record in records(&capture) {
+        let seconds = u32::from_le_bytes(*later[place..].first_chunk().expect("a time"));
+        later[place..place + 4].copy_from_slice(&(seconds + 3600).to_le_bytes());
+        place += record.len();
+    }
+    assert!(count > 2);
+    let args = ["-n", "--sctp-stats", &rows, "--state", &state];
+    fs::write(&rows, "of another run").expect("written");
+    common::run(args, &capture).code(0);
+    common::run(args, &later).code(0);
+    let first = fs::read_to_string(&rows).expect("read");
+    common::run(args, &capture[..24]).code(0);
+    assert!(first.lines().count() > 1);
+    assert_eq!(fs::read_to_string(&rows).expect("read"), first);
+    common::run(
+        ["-n", "--sctp-stats", &rows, "--load-state", &state],
+        &capture[..24],
+    )
+    .code(0);
+    let last = fs::read_to_string(&rows).expect("read");
+    assert!(last.starts_with(&first) && last.len() > first.len());
+    let headers = last
+        .lines()
+        .filter(|l| *l == first.lines().next().expect("a header"));
+    assert_eq!(headers.count(), 1);
 }

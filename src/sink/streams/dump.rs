@@ -64,6 +64,8 @@ pub(crate) struct Dump {
     written: u64,
     opened: Timestamp,
     failures: Failures,
+    /// Files that were changed by others.
+    notes: Vec<String>,
 }
 
 impl Dump {
@@ -84,6 +86,7 @@ impl Dump {
             written: 0,
             opened: wall_clock(),
             failures: Failures::default(),
+            notes: Vec::new(),
         })
     }
 
@@ -116,6 +119,8 @@ impl Dump {
             stream.first = chunk.time;
         }
         let place = self.place(at.cx, flow, direction, stream, Some(0));
+        let end = offset.saturating_add(chunk.data.len() as u64);
+        stream.end = stream.end.max(end);
         let last = stream.last;
         let Some((place, key)) = place else {
             return;
@@ -315,11 +320,7 @@ impl Dump {
         self.make_room();
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
-            // Its file may have been removed in the meantime by whoever reads them; then it begins
-            // again, with its offsets kept.
-            let mut options = options();
-            options.write(true).create(true);
-            self.open_file(&path, &options)
+            self.open_again(&path, stream.end)
                 .map(|file| (file, path.clone()))
                 .map_err(|e| (path, e))
         } else {
@@ -335,6 +336,37 @@ impl Dump {
                 None
             }
         }
+    }
+
+    /// Opens a file that was made, and into which octets up to `end` were put.
+    fn open_again(&mut self, path: &Path, end: u64) -> io::Result<File> {
+        let mut options = options();
+        options.write(true);
+        let (file, what) = match self.open_file(path, &options) {
+            // Whoever reads the files may have removed it in the meantime, or moved it away; then it begins again, with its
+            // offsets kept.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let file = self.open_file(path, options.create(true))?;
+                (file, "is not there any more and begins anew")
+            }
+            done => {
+                let file = done?;
+                if file.metadata()?.len() >= end {
+                    return Ok(file);
+                }
+                (file, "is shorter than what was written to it")
+            }
+        };
+        self.notes.push(format!(
+            "{}: {what}: what was in it before is missing, or zeros",
+            path.display()
+        ));
+        Ok(file)
+    }
+
+    /// Lines for stderr since the last call.
+    pub(crate) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Where the file of a stream is that was made.

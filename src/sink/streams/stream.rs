@@ -20,6 +20,8 @@ pub(crate) struct DumpedStream {
     pub(super) last: Timestamp,
     /// Missing octets before the first one: how many, and why.
     pub(super) early: Option<(u64, GapCause)>,
+    /// Where the octets end that were put into the file.
+    pub(super) end: u64,
     /// It has an index of gaps.
     pub(super) indexed: bool,
 }
