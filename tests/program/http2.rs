@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{Runs, body};
+use crate::common::build::{ACK, PSH, Pcap, Runs, behind, body};
 use crate::common::{self, fields, run};
 use crate::har::entries;
 use inet_asm::Assembler;
@@ -474,6 +474,48 @@ fn a_loss_inside_of_a_frame_is_a_gap_of_its_stream_alone() {
     assert_eq!(all[1].gaps, [(from as u64, missing.len() as u64)]);
     assert_eq!(all[1].body.len(), 15_003 - missing.len());
     assert!(all[0].body == b"ab" && all[2].start == "HTTP/2 200");
+}
+
+/// A block of which nobody knows where it begins is not read: its first octets are missing, or what stands ahead of it is.
+#[test]
+fn nothing_is_made_up_where_what_stands_ahead_of_a_block_is_missing() {
+    let settings = frame(SETTINGS, 0, 0, b"");
+    for at in 0..24 {
+        // Exclusive, of stream 0, of weight 113; then GET, a path, and a field whose value looks like other fields.
+        let field: Vec<u8> = (0..40_u8)
+            .map(|o| 0x80 | o.wrapping_mul(7).wrapping_add(at))
+            .collect();
+        let block = [b"\x80\0\0\0\x70\x82\x86\x84\0\x06x-test\x28", &field[..]].concat();
+        // Padded too, every other one.
+        let (flags, payload) = match at % 2 {
+            0 => (0x25, block),
+            _ => (0x2d, [b"\x02", &block[..], b"\0\0"].concat()),
+        };
+        let headers = frame(HEADERS, flags, 1, &payload);
+        let from = 9 + usize::from(at % 3);
+        let to = from + 3 + usize::from(at);
+        let ahead = [PREFACE, &settings].concat();
+        let ping = frame(6, 0, 0, b"12345678");
+        let mut pcap = Pcap::new();
+        pcap.open(1000, 5000);
+        pcap.client(1001, 5001, ACK | PSH, &ahead);
+        let begins = behind(1001, &ahead);
+        pcap.client(begins, 5001, ACK | PSH, &headers[..from]);
+        let next = behind(begins, &headers[..to]);
+        pcap.client(next, 5001, ACK | PSH, &headers[to..]);
+        let next = behind(begins, &headers);
+        pcap.client(next, 5001, ACK | PSH, &ping);
+        pcap.server(5001, behind(next, &ping), ACK | PSH, &settings);
+        let (all, _) = found(&pcap.file, Limits::default());
+        let requests = all
+            .iter()
+            .filter(|got| got.protocol == "http2" && got.start.ends_with("HTTP/2"));
+        for got in requests.clone() {
+            assert!(!got.whole && got.lines.is_empty(), "{from}..{to}: {got:?}");
+            assert_eq!(got.start, "[unknown] [unknown] HTTP/2");
+        }
+        assert_eq!(requests.count(), 1, "{from}..{to}: {all:?}");
+    }
 }
 
 #[test]

@@ -823,16 +823,24 @@ impl Carrier for Http2Streams {
             return;
         }
         side.lossy = true;
-        let before = usize::from(side.have) == HEADER && side.before_have == side.before_len();
+        let header = usize::from(side.have) == HEADER;
+        let before = header && side.before_have == side.before_len();
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        if !before || len > side.left {
+        if header && !before && side.kind() == HEADERS && len <= side.left {
+            // Where its block begins is not known, but whose it is.
+            (side.before, side.before_have) = ([0; 10], side.before_len());
+            self.content_begins(at, to);
+        } else if !before || len > side.left {
+            // What follows in this frame cannot be placed.
+            side.inside = false;
             self.lost(at.direction);
             return;
         }
+        let side = &mut self.sides[i];
         let content = side.content_left().min(len);
         match side.kind() {
             DATA if content > 0 => self.body(at, Err(u64::from(content)), to),
-            HEADERS | PUSH_PROMISE | CONTINUATION if content > 0 => {
+            HEADERS | PUSH_PROMISE | CONTINUATION if content > 0 || !before => {
                 if let Some(block) = &mut side.block {
                     block.is_cut = true;
                 }
