@@ -358,6 +358,8 @@ mod tests {
         let listener = name.listen().unwrap();
         let taken = name.listen().unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        // That was found out by a connection.
+        drop(listener.accept().unwrap());
         let mut client = name.connect().unwrap();
         let (mut served, _) = listener.accept().unwrap();
         served.write_all(b"x").unwrap();

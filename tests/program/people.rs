@@ -1414,6 +1414,39 @@ fn the_time_of_an_answer_counts_from_the_first_of_equal_queries() {
     assert!(json.contains("\"delay\":0.2"), "{json}");
 }
 
+/// Both kinds of address are asked for at once, with one number: each answer goes with its question, whatever the order.
+#[test]
+fn answers_of_one_number_go_with_their_questions() {
+    let dns = (SERVER.0, 53);
+    let message = |flags: u8, kind: u8, name: u8| {
+        let mut octets = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec();
+        (octets[2], octets[13], octets[16]) = (flags, name, kind);
+        octets
+    };
+    let mut capture = Pcap::new();
+    capture
+        .datagram(CLIENT, dns, &message(1, 1, b'a'))
+        .wait(10)
+        .datagram(CLIENT, dns, &message(1, 28, b'a'))
+        .wait(10)
+        .datagram(dns, CLIENT, &message(0x81, 28, b'A'))
+        .wait(10)
+        .datagram(dns, CLIENT, &message(0x81, 1, b'a'));
+    let delays = rows(&["--table=dns", "--fields", "type,delay"], &capture.file);
+    let mut delays: Vec<_> = delays.iter().map(|row| row.join(" ")).collect();
+    delays.sort();
+    assert_eq!(delays.len(), 2, "{delays:?}");
+    assert_ne!(
+        delays[0].split(' ').nth(1),
+        delays[1].split(' ').nth(1),
+        "{delays:?}"
+    );
+    assert!(
+        delays[0].starts_with("A ") && delays[1].starts_with("AAAA "),
+        "{delays:?}"
+    );
+}
+
 /// Who is the client is known by more than who was captured first, and the same in tables as in lines.
 #[test]
 fn tables_know_the_client() {

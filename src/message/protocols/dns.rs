@@ -2,7 +2,7 @@
 
 use super::super::fields::MessageFields;
 use super::super::length::{LengthProtocol, LengthRow, field, number, octet, response_if};
-use super::super::row::{DatagramRow, ProtocolRow};
+use super::super::row::{DatagramRow, ProtocolRow, transaction_number};
 use super::super::text::{dotted, escape};
 use crate::base::flow::Transport;
 use crate::base::message::Kind;
@@ -15,7 +15,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "dns",
     alpn: &["dot"],
     kind: Some(kind),
-    transaction: Some(|transport, m| Some(number(m, length_len(transport), 2))),
+    transaction: Some(|transport, m| Some(transaction(m.get(length_len(transport)..)?))),
     fields: Some(fields),
     field_names: FIELD_NAMES,
     about: "DNS (RFC 1035, 4.2.2)",
@@ -47,6 +47,17 @@ pub(crate) struct Dns;
 
 impl LengthProtocol for Dns {
     const FORMAT: &'static LengthRow = &FORMAT;
+}
+
+/// The identifier and the question, which an answer repeats (RFC 1035, 4.1.2), in letters of any case. Answers to what is no query need
+/// not repeat it (RFC 2136, 3.8).
+fn transaction(m: &[u8]) -> u64 {
+    let is_query = octet(m, 2) & 0x78 == 0;
+    let rest = m.get(12..).filter(|_| is_query).unwrap_or_default();
+    let name = rest.iter().position(|octet| *octet == 0);
+    // Name, type and class.
+    let question = name.and_then(|end| rest.get(..end + 5));
+    transaction_number((m.get(..2), question.map(<[u8]>::to_ascii_lowercase)))
 }
 
 /// How it is recognised in a datagram.
