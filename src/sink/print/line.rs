@@ -290,21 +290,21 @@ enum Fit {
     All,
     /// How many octets are missing.
     ShortMark,
+    /// Saying in words that something is missing.
+    Sign,
     /// Standing in columns.
     Ragged,
     /// The connection and the octets.
     NoNumbers,
-    /// Saying in words that something is missing.
-    Sign,
 }
 
 impl Fit {
     const EACH: [Self; 5] = [
         Self::All,
         Self::ShortMark,
+        Self::Sign,
         Self::Ragged,
         Self::NoNumbers,
-        Self::Sign,
     ];
 }
 
@@ -352,8 +352,8 @@ impl Needed {
     /// All columns of a line but those of its summary and the answer time.
     fn columns(&self, fit: Fit, tiny: bool, narrow: bool, columns: &Columns) -> usize {
         let at_least = |needed: usize, column: usize| match fit {
-            Fit::All | Fit::ShortMark => needed.max(column),
-            _ => needed,
+            Fit::All | Fit::ShortMark | Fit::Sign => needed.max(column),
+            Fit::Ragged | Fit::NoNumbers => needed,
         };
         let numbers = if narrow || fit >= Fit::NoNumbers {
             0
@@ -478,9 +478,15 @@ pub(super) fn line(
                 Fit::All => columns.words.delay.len(),
                 _ => 0,
             };
-            needed.columns(*fit, tiny, narrow, columns) + wanted + delay <= width
+            // Neighbours stand in columns where this one would: the sign takes its room from the summary.
+            let sign = match fit {
+                Fit::Sign if needed.lost.is_some() => wanted.min(Mark::Sign.columns()),
+                _ => 0,
+            };
+            needed.columns(*fit, tiny, narrow, columns) + wanted + delay - sign <= width
         };
-        fit = Fit::EACH.into_iter().find(has_room).unwrap_or(Fit::Sign);
+        let found = Fit::EACH.into_iter().find(has_room);
+        fit = found.unwrap_or(Fit::NoNumbers);
         let least = needed.columns(fit, tiny, narrow, columns) + SHORTEST.min(wanted);
         if least > width {
             // Both ends get the same, but what one of them does not need the other has.
@@ -740,6 +746,20 @@ mod tests {
             long.contains(":50000 ") && long.contains(" HTTP/1"),
             "{long}"
         );
+    }
+
+    /// Lines that lack something stand in the columns of their neighbours, with the sign if need be.
+    #[test]
+    fn a_mark_moves_no_columns() {
+        for width in 80..160 {
+            for client in ["10.0.0.1", "192.168.100.123"] {
+                let text = lines_of(Some(width), false, TimeForm::Utc, (client, 40000));
+                let protocol = |line: &str| line.find(" http ").map(|at| line[..at].width());
+                let mut at = text.lines().skip(1).map(protocol);
+                let (asked, answered) = (at.next().unwrap(), at.next().unwrap());
+                assert!(asked.is_some() && asked == answered, "{width}:\n{text}");
+            }
+        }
     }
 
     #[test]
