@@ -5,6 +5,7 @@ use super::usage::FRAMED;
 use super::values::{Stats, StatsFormat};
 use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::flow::Transport;
+use crate::base::limits::{Tunnel, Tunnels};
 use crate::base::protocol::NO_PROTOCOL;
 use crate::base::time::date_and_time;
 use crate::sink::OddPort;
@@ -242,12 +243,14 @@ fn missing(c: &Counters) -> Vec<String> {
         let gaps = some(c.tcp.gaps_jump, "gap");
         missing.push(format!("{gaps} of unknown length"));
     }
+    // A message for each gap is what everybody expects of them; more would be taken for whole if they were not named.
+    let explained = c.tcp.gaps + c.udp.snapped + c.sctp.lost_tsns + c.sctp.tsn_restarts;
     for (name, what, value) in c.losses() {
         let value = match name {
             "tcp_holes" => 0,
             "snapped" => c.udp.snapped,
-            // That is what the others lead to.
-            "incomplete" if !missing.is_empty() => 0,
+            // As many as this follow from what was said before.
+            "incomplete" if value <= explained => 0,
             _ => value,
         };
         let words = LOSSES.iter().find(|(known, ..)| *known == name);
@@ -322,6 +325,8 @@ pub(super) struct Seen {
     pub(super) looks_on: bool,
     /// Packets were sorted by time.
     pub(super) sorted: bool,
+    /// Tunnels that were opened where they came.
+    pub(super) opened: Tunnels,
     /// It has a rule: there it is what it is said to be.
     pub(super) ruled: Option<&'static str>,
     /// How far a packet was behind the newest of those before it at most.
@@ -336,7 +341,8 @@ pub(super) struct Seen {
 /// guess is for somebody who looks on.
 pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
     let mut hints = Vec::new();
-    let packets = c.ipv4.packets + c.ipv6.packets;
+    // What is in a tunnel that was opened is counted once more.
+    let packets = (c.ipv4.packets + c.ipv6.packets).saturating_sub(c.tunnel.passed);
     // Nine of ten.
     let most = |some: u64, all: u64| some > 0 && some >= all - all / 10;
     let tunnels = [
@@ -351,8 +357,13 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
         (c.udp.closed_sctp, "SCTP over UDP", "sctp"),
     ];
     if let Some((_, name, option)) = tunnels.iter().find(|(some, ..)| most(*some, packets)) {
+        // With those that were opened: one that is inside of another is reached through it.
+        let opened = Tunnel::ALL.map(|t| seen.opened.contains(t).then(|| t.name()));
+        let mut options: Vec<_> = opened.into_iter().flatten().collect();
+        options.push(option);
         hints.push(format!(
-            "tunnels: nearly all packets are {name}, which was not opened: --decapsulate {option} opens it"
+            "tunnels: nearly all packets are {name}, which was not opened: --decapsulate {} opens it",
+            options.join(",")
         ));
     } else if seen.looks_on {
         let others = |octets: u64| octets.saturating_sub(seen.file_octets);
@@ -720,6 +731,15 @@ mod tests {
             "2,501 bytes cut by the snapshot length in 3 gaps"
         );
         assert_eq!(missing(&c)[3], "and more");
+        // More of them than gaps lead to.
+        let mut few = Counters::default();
+        (few.tcp.gaps, few.tcp.lost_octets, few.message.incomplete) = (2, 3549, 2);
+        assert_eq!(missing(&few), ["3,549 bytes missing in 2 gaps"]);
+        few.message.incomplete = 10;
+        assert_eq!(
+            missing(&few),
+            ["3,549 bytes missing in 2 gaps", "10 incomplete messages"]
+        );
         c.tcp.gaps_snapped = 1;
         assert_eq!(
             missing(&c)[0],
@@ -742,6 +762,16 @@ mod tests {
         assert_eq!(hint(&c, false), "");
         c.link.closed_gre = 9;
         assert!(hint(&c, false).contains("--decapsulate gre"));
+        // In a tunnel that was opened; what is inside was counted beside its outside.
+        let mut c = Counters::default();
+        (c.ipv4.packets, c.tunnel.passed, c.udp.closed_vxlan) = (4, 2, 2);
+        let mut seen = Seen::default();
+        seen.opened.insert(Tunnel::Geneve);
+        assert!(
+            hints(&c, &seen)
+                .concat()
+                .contains(" --decapsulate geneve,vxlan opens it")
+        );
         let mut c = Counters::default();
         (c.message.octets, c.protocol(Name::of("http")).octets) = (1000, 90);
         c.protocol(Name::of(NO_PROTOCOL)).octets = 910;

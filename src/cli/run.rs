@@ -452,6 +452,7 @@ impl<'a> Run<'a> {
             looks_on,
             // That files were given in the wrong order has been told, with what to do about it.
             sorted: sorted || self.warned.contains_key(WRONG_ORDER),
+            opened: self.config.limits.decapsulate,
             ruled,
             late: self.inputs.totals().late,
             port,
@@ -941,10 +942,8 @@ impl<'a> Run<'a> {
             return;
         };
         let compression = compression.map_or(String::new(), |c| format!(", {c}-compressed"));
-        self.messages.say(
-            Level::Warning,
-            &format_args!("{name}: {format}{compression}"),
-        );
+        self.messages
+            .say(Level::Info, &format_args!("{name}: {format}{compression}"));
         *said = Some(name.to_owned());
     }
 
