@@ -629,7 +629,7 @@ counters! {
     }
     /// What waits.
     buffer: BufferCounters {
-        waiting: "bytes of memory in use",
+        waiting: "bytes of memory in use; at the end of a run 0 says that nothing waits any more",
         peak: "most bytes of memory in use",
         sorting: "packets that wait to be sorted",
         sorting_peak: "most packets that waited to be sorted",

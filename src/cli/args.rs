@@ -4,8 +4,8 @@ use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
     Times, TlsForm, Unframed, checksums, command_words, count, count_or_off, decode_as, framer,
-    gap_size, kind, look_behind, media_type, number, output, pattern, period, reorder_window, size,
-    stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
+    gap_size, kind, look_behind, media_type, number, output, pattern, period, port, reorder_window,
+    size, stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -150,7 +150,7 @@ pub(super) struct Args {
     ///
     /// Readers of packets choose the protocol by the port. Without this option it is the one that the protocol which the two ends agreed on (ALPN) has without TLS, or else the one
     /// that belongs to the port of TLS (80 for 443); a port that belongs to no protocol over TLS stays.
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Input", hide_short_help = true)]
+    #[arg(long, value_name = "PORT", value_parser = port, help_heading = "Input", hide_short_help = true)]
     pub(super) decrypted_port: Option<u16>,
 
     /// How records of TLS come out [default: opened]
@@ -191,9 +191,9 @@ pub(super) struct Args {
     /// Print a line for each message
     ///
     /// Time, connection, client and server with an arrow from the sender, protocol, bytes, summary; then the time from request to
-    /// answer, and what is missing. The time at the beginning is that of the packet that completed the message; the time of an answer
-    /// goes from the first byte of the request to the first byte of the answer. On a terminal, time of day (the date stands once above), colours, and lines that fit; a
-    /// narrow one shows neither connection nor bytes. `full` adds header fields and the body: content codings are undone, JSON is
+    /// answer, and what is missing: `[incomplete]` with the number of bytes, or without it, or `!` where there is no room for the word. The time at the beginning is that of the packet that completed the message; the time of an answer
+    /// goes from the first byte of the request to the first byte of the answer. On a terminal, time of day (the date stands once above), colours, and lines that fit; one
+    /// of fewer than 100 columns shows neither connection nor bytes, one of fewer than 66 no time either. `full` adds header fields and the body: content codings are undone, JSON is
     /// indented, anything but text is shown as a hex dump of its first bytes, and gaps are shown where they are.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     pub(super) print: Option<Style>,

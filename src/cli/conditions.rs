@@ -146,7 +146,7 @@ impl Condition {
             .map(|(_, n)| n.as_str())
             .collect();
         Err(format!(
-            "--fail-if {}: {unknown}: there is no such counter: did you mean {}?: -n -s=all shows all",
+            "--fail-if {}: {unknown}: there is no such counter: did you mean {}? (-n -s=all shows all)",
             self.text,
             near.join(", ")
         ))

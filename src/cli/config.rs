@@ -12,7 +12,7 @@ use super::values::{Color, ShownProgress, Stats, Times, TlsForm, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
 use crate::base::limits::Limits;
-use crate::base::protocol::Name;
+use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::message::rules::{DecodeAs, ProtocolFilter, Rules};
 use crate::message::user_framer::UserRow;
 use crate::message::{known_aliases, known_name, listed_fields, protocols};
@@ -195,9 +195,14 @@ fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, ini::FileOptions), cl
     let wrong = |what: String| error(ErrorKind::ValueValidation, what);
     let name = path.display().to_string();
     let text = read_config(path).map_err(|e| {
-        wrong(format!(
-            "{name}: cannot be read: {e}: --config takes an INI file"
-        ))
+        let why = match e.kind() {
+            io::ErrorKind::NotFound => "there is no such file: check its name".to_owned(),
+            io::ErrorKind::PermissionDenied => "permission is denied: ask for it".to_owned(),
+            io::ErrorKind::IsADirectory => "it is a folder: name a file in it".to_owned(),
+            io::ErrorKind::InvalidData => "it is no text: --config takes an INI file".to_owned(),
+            _ => format!("{e}: --config takes an INI file"),
+        };
+        wrong(format!("{name}: cannot be read: {why}"))
     })?;
     let mut file = ini::read(&name, &text, &matches).map_err(wrong)?;
     // Ahead of the command line, behind the name of the program.
@@ -314,6 +319,21 @@ fn check_inputs(args: &Args, inputs: &[OsString]) -> Result<(), clap::Error> {
         "udp",
         "portrange",
     ];
+    // Its snapshot length.
+    let length = names().next().filter(|name| {
+        args.stats.is_some()
+            && name.bytes().all(|c| c.is_ascii_digit())
+            && !name.is_empty()
+            && !Path::new(name).exists()
+    });
+    if let Some(length) = length {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "{length}: there is no such input: -s counts here, and a snapshot length is given to what captures: leave {length} out"
+            ),
+        ));
+    }
     let word = names().find(|name| words.contains(name) && !Path::new(name).exists());
     if let Some(word) = word {
         return Err(error(
@@ -953,23 +973,34 @@ fn check_table(
             let near = nearest(name, listed_fields(protocol).iter().copied())?;
             Some(format!("{asked}.{near}"))
         });
-        let near = nearest(wrong, columns.iter().copied());
-        let meant = did_you_mean(listed.as_deref().or(near));
-        let more = match name {
-            TableName::Messages => ", or a protocol's field of --json as http.host",
-            TableName::Files => ", or a field of files.jsonl",
-            _ => "",
+        // A table of one protocol has its fields without its name.
+        let bare = wrong.rsplit_once('.').map(|(_, name)| name);
+        let bare = bare.filter(|bare| columns.contains(bare));
+        let near = bare.or_else(|| nearest(wrong, columns.iter().copied()));
+        let listed = listed.filter(|listed| listed != wrong);
+        let meant = match name {
+            TableName::Messages => listed.as_deref().or(near),
+            _ => near,
         };
+        let more = match name {
+            TableName::Messages => ", or a protocol's field of --json as http.host".to_owned(),
+            TableName::Files => ", or a field of files.jsonl".to_owned(),
+            _ if bare.is_none() && TableName::Messages.takes(field) => {
+                format!("; --table=messages has {wrong}")
+            }
+            _ => String::new(),
+        };
+        let advice = format!("expected some of {}{more}", columns.join(", "));
         let what = match wrong.as_str() {
-            "" => "a name is empty".to_owned(),
-            wrong => format!("{wrong}: the table has no such column{meant}"),
+            "" => format!("a name is empty: {advice}"),
+            wrong => format!(
+                "{wrong}: the table has no such column{}",
+                did_you_mean(meant, &advice)
+            ),
         };
         return Err(error(
             ErrorKind::ValueValidation,
-            format_args!(
-                "--fields: {what}: expected some of {}{more}",
-                columns.join(", ")
-            ),
+            format_args!("--fields: {what}"),
         ));
     }
     if name == TableName::Files && !extracts {
@@ -1015,8 +1046,8 @@ fn check_counters(stats: &mut Stats, protocols: &[&'static str]) -> Result<(), c
         Some(wrong) => Err(error(
             ErrorKind::ValueValidation,
             format_args!(
-                "--stats: {wrong}: there is no such section or counter{}: -s=all shows them",
-                did_you_mean(nearest(wrong, known().chain(formats)))
+                "--stats: {wrong}: there is no such section or counter{}",
+                did_you_mean(nearest(wrong, known().chain(formats)), "-s=all shows them")
             ),
         )),
     }
@@ -1302,10 +1333,11 @@ fn output(
         T::from_str(value, true).map_err(|_| {
             let values = T::value_variants().iter().filter_map(T::to_possible_value);
             let values: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
-            let meant = did_you_mean(nearest(value, values.iter().map(String::as_str)));
+            let meant = nearest(value, values.iter().map(String::as_str));
+            let advice = format!("expected one of {}", values.join(", "));
             format!(
-                "{key}={value}: is none of its values{meant}: expected one of {}",
-                values.join(", ")
+                "{key}={value}: is none of its values{}",
+                did_you_mean(meant, &advice)
             )
         })
     }
@@ -1335,9 +1367,12 @@ fn output(
             "format" => format = Some(choice(key, value)?),
             _ => {
                 let meant = nearest(key, ["protocol", "kind", "encap", "format"]);
+                let meant = meant.map(|key| format!("{key}={value}"));
+                let advice =
+                    "expected protocol, kind, encap or format, as file:out.pcap?protocol=http";
                 return Err(format!(
-                    "{key}={value}: no such option of an output{}: expected protocol, kind, encap or format, as file:out.pcap?protocol=http",
-                    did_you_mean(meant.map(|key| format!("{key}={value}")).as_deref())
+                    "{key}={value}: no such option of an output{}",
+                    did_you_mean(meant.as_deref(), advice)
                 ));
             }
         }
@@ -1376,16 +1411,22 @@ fn no_protocol(name: &str) -> String {
     let framed = FRAMED.iter().find(|(framed, ..)| *framed == lower);
     let advice = match (lower.as_str(), framed) {
         (_, Some((.., spec))) => format!("--framer '{spec}' adds it"),
-        ("rtp" | "mail" | "email", None) => {
-            "it is not taken apart yet; --list-protocols shows those that are".to_owned()
+        // No other name is meant.
+        ("rtp", None) => {
+            return format!(
+                "{name}: no protocol of this name: RTP over UDP is not told from other datagrams, which stand under {NO_PROTOCOL}: --list-protocols shows those that are known"
+            );
+        }
+        ("mail" | "email", None) => {
+            return format!("{name}: no protocol of this name: mail goes by smtp, pop and imap");
         }
         _ => "--list-protocols shows them, --framer adds one".to_owned(),
     };
     let known = protocols();
     let meant = nearest(name, known.iter().map(|p| p.name));
     format!(
-        "{name}: no protocol of this name{}: {advice}",
-        did_you_mean(meant)
+        "{name}: no protocol of this name{}",
+        did_you_mean(meant, &advice)
     )
 }
 

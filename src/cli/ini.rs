@@ -273,7 +273,7 @@ impl<'a> Entries<'a> {
         if all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             return Ok(());
         }
-        let meant = did_you_mean(nearest(name, all));
+        let meant = did_you_mean(nearest(name, all), "");
         Err(format!("[{name}]: there is no such section{meant}"))
     }
 
@@ -326,7 +326,7 @@ impl<'a> Entries<'a> {
             self.channels.push(channel);
             return Ok(());
         }
-        let meant = did_you_mean(meant);
+        let meant = did_you_mean(meant, "");
         Err(format!(
             "{key}: there is no such entry in [{section}]{meant}"
         ))

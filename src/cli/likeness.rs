@@ -27,9 +27,14 @@ pub(super) fn likeness(name: &str, known: &str) -> f64 {
     strsim::jaro_winkler(name, known).max(f64::from(u8::from(swapped)))
 }
 
-/// `: did you mean NAME?`, where there is a name that was probably meant.
-pub(super) fn did_you_mean(name: Option<&str>) -> String {
-    name.map_or(String::new(), |name| format!(": did you mean {name}?"))
+/// `: did you mean NAME? (ADVICE)`, where there is a name that was probably meant, or `: ADVICE`: no two marks follow each other.
+pub(super) fn did_you_mean(name: Option<&str>, advice: &str) -> String {
+    match (name, advice) {
+        (Some(name), "") => format!(": did you mean {name}?"),
+        (Some(name), advice) => format!(": did you mean {name}? ({advice})"),
+        (None, "") => String::new(),
+        (None, advice) => format!(": {advice}"),
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub fn one_line(e: &clap::Error) -> String {
         .split(['=', ' ', '['])
         .next()
         .unwrap_or_default()
+        // Of an option that may stand several times.
+        .trim_end_matches("...")
         .to_owned();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let expected = text(ContextKind::ValidValue)
@@ -53,8 +55,9 @@ pub fn one_line(e: &clap::Error) -> String {
                 .collect();
             let meant = nearest(argument.trim_start_matches('-'), known);
             let meant = meant.map(|name| format!("--{name}"));
-            let meant = did_you_mean(meant.as_deref().filter(|_| argument.starts_with("--")));
-            format!("{argument}: there is no such option{meant}: --help shows all")
+            let meant = meant.as_deref().filter(|_| argument.starts_with("--"));
+            let meant = did_you_mean(meant, "--help shows all");
+            format!("{argument}: there is no such option{meant}")
         }
         // Its form may stand behind an equals sign.
         ErrorKind::InvalidValue if value.is_empty() && option == "--follow" => {
@@ -69,8 +72,8 @@ pub fn one_line(e: &clap::Error) -> String {
         }
         ErrorKind::InvalidValue => {
             let meant = text(ContextKind::SuggestedValue);
-            let meant = did_you_mean(meant.as_deref());
-            format!("{option} {value}: is none of its values{meant}: {expected}")
+            let meant = did_you_mean(meant.as_deref(), &expected);
+            format!("{option} {value}: is none of its values{meant}")
         }
         ErrorKind::ValueValidation if !option.is_empty() => {
             let why = e.source().map_or(expected, ToString::to_string);
@@ -115,9 +118,10 @@ fn elsewhere(option: &str) -> Option<&'static str> {
         "-l" => "lines are written as messages come: leave it out",
         "-F" => "--format chooses pcap or pcapng, --json and --table text",
         "-t" | "-u" => "--time chooses how times are shown",
-        "-C" | "-G" | "-W" | "-b" | "-B" => {
-            "files are not rotated here: move one away and send SIGHUP"
+        "-B" => {
+            "the buffer of a capture belongs to what captures, as sudo tcpdump -B 4096 -U -w - | inet-asm"
         }
+        "-C" | "-G" | "-W" | "-b" => "files are not rotated here: move one away and send SIGHUP",
         "-z" => "-s counts, and --table=connections, http, dns and protocols are lists",
         "-N" => "addresses are never looked up: leave it out",
         "-K" => "--checksums ignore takes wrong checksums",
@@ -143,11 +147,11 @@ mod tests {
         for (args, expected) in [
             (
                 "--protocol http",
-                "--protocol: there is no such option: did you mean --protocols?: --help shows all",
+                "--protocol: there is no such option: did you mean --protocols? (--help shows all)",
             ),
             (
                 "--encap rew",
-                "--encap rew: is none of its values: did you mean raw?: expected one of auto, ethernet, raw, pdu",
+                "--encap rew: is none of its values: did you mean raw? (expected one of auto, ethernet, raw, pdu",
             ),
             (
                 "--tcp-buffer 64X",
@@ -213,15 +217,15 @@ mod tests {
             ),
             (
                 "-w file:x?protcol=http",
-                "protcol=http: no such option of an output: did you mean protocol=http?: expected",
+                "protcol=http: no such option of an output: did you mean protocol=http? (expected",
             ),
             (
                 "-w file:x?format=pcapn",
-                "format=pcapn: is none of its values: did you mean pcapng?: expected one of pcap, pcapng",
+                "format=pcapn: is none of its values: did you mean pcapng? (expected one of pcap, pcapng",
             ),
             (
                 "-w fil:x.pcap",
-                "--write fil:x.pcap: fil: no such scheme: did you mean file:x.pcap?: a file of this name is ./fil:x.pcap",
+                "--write fil:x.pcap: fil: no such scheme: did you mean file:x.pcap? (a file of this name is ./fil:x.pcap)",
             ),
             (
                 "--table HTTP",
@@ -253,11 +257,11 @@ mod tests {
             ),
             (
                 "--table=htp",
-                "--table htp: is none of its values: did you mean http?: expected one of messages, http",
+                "--table htp: is none of its values: did you mean http? (expected one of messages, http",
             ),
             (
                 "-s=tpc",
-                "--stats: tpc: there is no such section or counter: did you mean tcp?: -s=all",
+                "--stats: tpc: there is no such section or counter: did you mean tcp? (-s=all",
             ),
             (
                 "-s=tcp.lost_octet",
@@ -284,6 +288,46 @@ mod tests {
                 "-i eth0",
                 "-i: is an option of other programs: pipe a capture in: ",
             ),
+            (
+                "-B 4096",
+                "-B: is an option of other programs: the buffer of a capture belongs to what captures",
+            ),
+            (
+                "-s 0 k.pcap",
+                "0: there is no such input: -s counts here, and a snapshot length ",
+            ),
+            (
+                "--decrypted-port x",
+                "--decrypted-port x: expected a port of 1 to 65535",
+            ),
+            (
+                "--decrypted-port 99999",
+                "--decrypted-port 99999: expected a port of 1 to 65535",
+            ),
+            (
+                "--verbose=2",
+                "--verbose=2: the option takes no value: leave =2 out",
+            ),
+            (
+                "--config nofile",
+                "nofile: cannot be read: there is no such file: check its name",
+            ),
+            (
+                "--table=http --fields http.method",
+                "--fields: http.method: the table has no such column: did you mean method? (expected",
+            ),
+            (
+                "--table=connections --fields tls.sni",
+                "--fields: tls.sni: the table has no such column: did you mean sni? (expected",
+            ),
+            (
+                "--table=dns --fields dns.id",
+                "--fields: dns.id: the table has no such column: expected some of time, client, server, type, question, rcode, answers, delay; --table=messages has dns.id",
+            ),
+            (
+                "--protocols rtp",
+                "rtp: no protocol of this name: RTP over UDP is not told from ",
+            ),
             ("-X", "-X: is an option of other programs: -p=full shows"),
             (
                 "-T fields",
@@ -303,15 +347,15 @@ mod tests {
             ),
             (
                 "--protocols htp",
-                "htp: no protocol of this name: did you mean http?: ",
+                "htp: no protocol of this name: did you mean http? (",
             ),
             (
                 "-s=jsn",
-                "--stats: jsn: there is no such section or counter: did you mean json?: ",
+                "--stats: jsn: there is no such section or counter: did you mean json? (",
             ),
             (
                 "--decapsulate greee",
-                "--decapsulate greee: greee: no tunnel of this name: did you mean gre?: expected all, none, or some of gre",
+                "--decapsulate greee: greee: no tunnel of this name: did you mean gre? (expected all, none, or some of gre",
             ),
             (
                 "--framer a,tcp.port==1,until:0xg",

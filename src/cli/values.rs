@@ -121,6 +121,12 @@ pub(super) fn number(text: &str) -> Result<usize, String> {
         .map_err(|_| "expected a whole number, as 64".to_owned())
 }
 
+/// A port.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "expected a port of 1 to 65535, as 8080".to_owned())
+}
+
 /// A number of threads.
 pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
@@ -186,7 +192,8 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
         "response" | "responses" => Ok(Kind::Response),
         "other" | "others" => Ok(Kind::Other),
         _ => {
-            let meant = did_you_mean(nearest(text, ["request", "response", "other"]));
+            let meant = nearest(text, ["request", "response", "other"]);
+            let meant = did_you_mean(meant, "");
             Err(format!("expected some of request, response, other{meant}"))
         }
     }
@@ -211,17 +218,30 @@ pub(super) fn when(text: &str) -> Result<When, String> {
     if let Some(behind) = text.strip_prefix('+') {
         return time(behind).map(When::After);
     }
+    // What jiff takes for a time, or for a date with one, may stand between a date and an offset, which it would drop.
+    let clock = |text: &str| {
+        text.bytes()
+            .all(|c| c.is_ascii_digit() || b":.,".contains(&c))
+    };
     // As --print shows it behind the date. A number alone is none of an hour.
-    if let (true, Ok(time)) = (text.contains(':'), text.parse::<jiff::civil::Time>()) {
+    if let (true, true, Ok(time)) = (
+        text.contains(':'),
+        clock(text),
+        text.parse::<jiff::civil::Time>(),
+    ) {
         let midnight = time.duration_since(jiff::civil::Time::midnight());
         return Ok(When::OfDay(midnight.unsigned_abs()));
     }
     let at = |time: jiff::Timestamp| u64::try_from(time.as_nanosecond()).ok();
     let civil = || {
-        let time: jiff::civil::DateTime = text.parse().ok()?;
+        let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
+        let is_date = date.bytes().all(|c| c.is_ascii_digit() || c == b'-');
+        let time: jiff::civil::DateTime = text.parse().ok().filter(|_| is_date && clock(time))?;
         time.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()
     };
-    let nanos = if let Ok(time) = text.parse::<jiff::Timestamp>() {
+    let nanos = if let Ok(time) = text.parse::<jiff::Timestamp>()
+        && !text.contains('[')
+    {
         at(time)
     } else if let Some(time) = civil() {
         at(time.timestamp())
@@ -238,7 +258,7 @@ pub(super) fn when(text: &str) -> Result<When, String> {
     nanos
         .map(|nanos| When::At(Timestamp::from_nanos(nanos)))
         .ok_or_else(|| {
-            "expected a date and time as 2026-11-21T10:00:00Z (UTC without Z too), a time of the first packet's day as 10:00, seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
+            "expected a date and time as 2026-11-21T10:00:00Z or 2026-11-21T11:00:00+01:00 (UTC where it says nothing), a time of the first packet's day as 10:00, seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
         })
 }
 
@@ -261,7 +281,7 @@ fn target(text: &str) -> Result<Target, String> {
         && let Some(meant) = nearest(word, Target::SCHEMES)
     {
         return Err(format!(
-            "{word}: no such scheme: did you mean {meant}:{rest}?: a file of this name is ./{text}"
+            "{word}: no such scheme: did you mean {meant}:{rest}? (a file of this name is ./{text})"
         ));
     }
     Target::new(text)
@@ -288,10 +308,10 @@ pub(super) fn tunnels(text: &str) -> Result<Tunnels, String> {
     Tunnels::parse(&text.to_ascii_lowercase()).map_err(|name| {
         let known = Tunnel::ALL.map(Tunnel::name);
         let meant = nearest(name, known.into_iter().chain(["all", "none"]));
+        let advice = format!("expected all, none, or some of {}", known.join(", "));
         format!(
-            "{name}: no tunnel of this name{}: expected all, none, or some of {}",
-            did_you_mean(meant),
-            known.join(", ")
+            "{name}: no tunnel of this name{}",
+            did_you_mean(meant, &advice)
         )
     })
 }

@@ -71,6 +71,33 @@ fn messages_are_chosen_by_kind_words_time_and_number() {
     for from in [format!("{at}Z"), clock.to_owned()] {
         assert_eq!(printed(&["--from", &from], "http-keepalive.pcap"), late);
     }
+    // An offset from UTC, with a date: the capture is of 23:45:33 UTC.
+    for (from, some) in [
+        ("2030-01-01T00:00:00+00:00", false),
+        ("2026-11-22T00:45:30+01:00", true),
+        ("2026-11-22T00:45:30+0100", true),
+        ("2026-11-21 18:45:30-05:00", true),
+        ("2026-11-21T23:45:30-05:00", false),
+        ("2026-11-22T23:45:30+01", false),
+    ] {
+        let some_are = !printed(&["--from", from], "http-keepalive.pcap").is_empty();
+        assert_eq!(some_are, some, "{from}");
+    }
+    // An offset without a date, or a zone, would be dropped.
+    for wrong in [
+        "23:45:30+01:00",
+        "2026-11-21+01:00",
+        "2026-11-21-05:00",
+        "2026-11-21T23:45:30+25:99",
+        "2026-11-21T23:45[America/New_York]",
+        "2026-11-21T23:45:30Z[America/New_York]",
+        "2026-11-21T23:45:30+01:00x",
+        "T10:00",
+    ] {
+        let done = run(["-p", "--from", wrong, &path("http-keepalive.pcap")], b"");
+        assert!(done.stderr.contains(": expected a date"), "{}", done.stderr);
+        done.code(2);
+    }
 }
 
 #[test]
