@@ -2,7 +2,9 @@
 
 use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, body, get, response};
 use crate::common::{self, inet_asm, run, testdata};
+use std::env::{join_paths, split_paths, var_os};
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn path(name: &str) -> String {
@@ -1078,11 +1080,19 @@ fn n_given_twice_is_n() {
 
 /// What a shell command writes to a terminal of so many columns, and its exit status.
 fn on_terminal(command: &str, columns: u32) -> (String, Option<i32>) {
-    let bin = env!("CARGO_BIN_EXE_inet-asm");
-    let command = format!("stty cols {columns} rows 24; {command}").replace("inet-asm", bin);
+    let command = format!("stty cols {columns} rows 24; {command}");
+    // By its name, as a user has it; paths in the command may hold that name too.
+    let bin = Path::new(env!("CARGO_BIN_EXE_inet-asm")).parent();
+    let path = var_os("PATH").unwrap_or_default();
+    let path = bin
+        .into_iter()
+        .map(Path::to_owned)
+        .chain(split_paths(&path));
+    let path = join_paths(path).expect("folders");
     let done = Command::new("script")
         .args(["-q", "-e", "-c", &command, "/dev/null"])
         .env("TERM", "xterm")
+        .env("PATH", path)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())
         .output()
