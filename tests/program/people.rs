@@ -1000,11 +1000,7 @@ fn the_name_of_an_output_decides_its_format() {
             b"",
         )
         .code(0);
-        assert_eq!(
-            common::read(std::path::Path::new(&out))[..4],
-            magic,
-            "{name}"
-        );
+        assert_eq!(common::read(Path::new(&out))[..4], magic, "{name}");
     }
     // Behind a scheme its options count, elsewhere they are a part of the name.
     let out = dir
@@ -1831,7 +1827,7 @@ fn names_of_compressed_files_are_refused() {
         let words = format!("outputs are not compressed: {what}{file} does that");
         assert!(done.stderr.contains(&words), "{}", done.stderr);
         done.code(2);
-        assert!(!std::path::Path::new(&file).exists());
+        assert!(!Path::new(&file).exists());
     }
 }
 
@@ -1842,7 +1838,7 @@ fn outputs_have_any_name() {
     let dir = tempfile::tempdir().expect("tempdir");
     let at = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
     let input = testdata("http-tiny.pcap");
-    let named = |front: &str, path: &std::path::Path, behind: &str| {
+    let named = |front: &str, path: &Path, behind: &str| {
         let mut arg = OsString::from(front);
         arg.push(path);
         arg.push(behind);
