@@ -45,10 +45,7 @@ impl UpgradedServers {
 
     fn book(&mut self, budget: &mut Budget) {
         let size = tree::<SocketAddr, Name>(self.protocols.len());
-        if size != self.booked {
-            budget.resize(self.booked, size);
-            self.booked = size;
-        }
+        budget.rebook(&mut self.booked, size);
     }
 }
 

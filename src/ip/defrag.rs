@@ -975,10 +975,7 @@ impl Defrag {
             // The list of channels of each group.
             // At its bound, not by capacity: the lists hold four at most and are not worth a walk.
             + self.peers.len() * PEERS * size_of::<Channel>();
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 
     /// What must always hold.

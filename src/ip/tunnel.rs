@@ -162,10 +162,7 @@ impl KnownTunnels {
     /// Charges the budget with what is allocated.
     pub(super) fn charge(&mut self, cx: &mut Context) {
         let now = self.numbers.allocated();
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 
     /// Forgets all of them; numbers go on.

@@ -170,10 +170,7 @@ impl<T: Default> CarriedStreams<T> {
         // The nodes of a tree are full by two thirds, about.
         let each = size_of::<CarriedStream<T>>() * 3 / 2;
         let now = allocated(size_of::<Self>()) + self.streams.len() * each + self.carrier.size();
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 
     /// The connection has ended, or speaks another protocol: all streams end with it.

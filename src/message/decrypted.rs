@@ -145,10 +145,7 @@ impl<C: Default> Decrypted<C> {
             + gathered.sum::<usize>()
             + self.session.size()
             + inside.map_or(0, |_| allocated(size_of::<Inside<C>>()));
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 
     /// A message of TLS begins: what becomes of it.

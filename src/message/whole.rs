@@ -116,10 +116,7 @@ impl OpenMessage {
         let now = allocated(size_of::<Self>())
             + self.octets.capacity()
             + self.gaps.capacity() * size_of::<(u64, u64)>();
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 }
 

@@ -54,8 +54,7 @@ impl<Q: Kept, A: Kept> WaitingRequest<Q, A> {
     /// Charges the budget with what is allocated now.
     fn count(&mut self, cx: &mut Context) {
         let now = self.size();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// It is kept no longer.

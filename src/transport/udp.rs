@@ -373,10 +373,7 @@ impl Udp {
     /// Charges the budget with what is allocated.
     fn charge(&mut self, cx: &mut Context) {
         let now = self.flows.allocated() + self.recent.allocated();
-        if now != self.charged {
-            cx.budget.resize(self.charged, now);
-            self.charged = now;
-        }
+        cx.budget.rebook(&mut self.charged, now);
     }
 }
 

@@ -189,6 +189,14 @@ impl Budget {
         self.take(to);
     }
 
+    /// The size of what somebody has is this now; `booked` is what the budget knows of it.
+    pub fn rebook(&mut self, booked: &mut usize, now: usize) {
+        if now != *booked {
+            self.resize(*booked, now);
+            *booked = now;
+        }
+    }
+
     /// What waits in a stage has changed its size.
     pub(crate) fn resize_waiting(&mut self, what: WaitingStage, from: usize, to: usize) {
         self.resize(from, to);

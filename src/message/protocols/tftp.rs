@@ -175,10 +175,7 @@ impl Transfers {
     /// Draws what is allocated on the budget.
     pub fn book(&mut self, budget: &mut Budget) {
         let size = self.clients.capacity() * size_of::<SocketAddr>();
-        if size != self.booked {
-            budget.resize(self.booked, size);
-            self.booked = size;
-        }
+        budget.rebook(&mut self.booked, size);
     }
 }
 

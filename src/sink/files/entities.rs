@@ -267,7 +267,6 @@ impl Entities {
     /// Charges the budget with what is remembered of whole entities.
     fn count(&mut self, cx: &mut Context) {
         let now = self.whole.allocated() + self.texts;
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }

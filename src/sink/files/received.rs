@@ -128,8 +128,7 @@ impl WholeRanges {
     /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = self.all.capacity() * size_of::<ReceivedRange>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// They are kept no longer.

@@ -258,10 +258,7 @@ impl Transfer {
             + allocated(self.wanted.capacity())
             + allocated(self.unknown.capacity() * size_of::<u64>())
             + self.have.size();
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// Nothing of it is kept any longer.

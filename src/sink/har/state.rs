@@ -67,8 +67,7 @@ impl HalfExchange {
 
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.allocated();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

@@ -160,7 +160,6 @@ impl UnfinishedMessage {
             + self.inner.capacity() * size_of::<(u64, u64, bool)>()
             + self.body.capacity()
             + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }

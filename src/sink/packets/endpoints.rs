@@ -41,9 +41,6 @@ impl UsedEndpoints {
     /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = self.used.allocation_size();
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 }

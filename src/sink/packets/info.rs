@@ -32,8 +32,7 @@ impl MessageInfo {
     /// Charges the budget with what is allocated now.
     pub(super) fn count(&mut self, cx: &mut Context) {
         let now = self.allocated();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     fn allocated(&self) -> usize {

@@ -91,8 +91,7 @@ impl PendingMessage {
 
     /// Charges the budget with what is allocated for `pending` now.
     pub(super) fn count(&mut self, cx: &mut Context) {
-        cx.budget.resize(self.counted, self.pending.capacity());
-        self.counted = self.pending.capacity();
+        cx.budget.rebook(&mut self.counted, self.pending.capacity());
     }
 
     /// Offset of `offset` as a sequence number.

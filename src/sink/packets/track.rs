@@ -59,8 +59,7 @@ impl Track {
         self.runs.push_back((offset + known, place));
         self.end = offset + known + rest;
         let now = self.runs.capacity() * size_of::<(u64, RecordSpan)>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// No octet before this offset will be written.

@@ -119,8 +119,7 @@ impl PrintedMessage {
             + self.body.capacity()
             + self.trailers.capacity()
             + self.gaps.capacity() * size_of::<(usize, u64)>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// Keeps octets of the body that begin at this offset of the message's stream.
@@ -195,8 +194,7 @@ impl NamedConnections {
 
     fn book(&mut self, budget: &mut Budget) {
         let size = tree::<u64, NamedEnds>(self.ends.len()).saturating_add(self.words);
-        budget.resize(self.booked, size);
-        self.booked = size;
+        budget.rebook(&mut self.booked, size);
     }
 }
 

@@ -68,10 +68,7 @@ impl OpenFiles {
             + self.files.allocated()
             + allocated(self.waiting.capacity() * size_of::<StreamKey>())
             + tree::<(u64, Direction, u16), ()>(self.of_sctp.len());
-        if now != self.counted {
-            budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        budget.rebook(&mut self.counted, now);
         let limit = budget.limit();
         let left = (limit + self.allocated).saturating_sub(budget.used());
         self.room = WAITING.min(limit / 4).min(left.max(limit / OWN));

@@ -67,8 +67,7 @@ impl TlsSeen {
                 .chain(subjects.map(String::capacity))
                 .map(allocated)
                 .sum::<usize>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     /// It is kept no longer.

@@ -750,10 +750,7 @@ impl<T: FlowState> Sctp<T> {
             // Included: rows wait here until the period ends, and a capture full of scans makes
             // many.
             + self.gone.capacity() * size_of::<LinkStats>();
-        if octets != self.charged {
-            cx.budget.resize(self.charged, octets);
-            self.charged = octets;
-        }
+        cx.budget.rebook(&mut self.charged, octets);
     }
 }
 

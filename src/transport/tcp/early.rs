@@ -88,7 +88,6 @@ impl EarlyDamaged {
     fn charge(&mut self, cx: &mut Context) {
         let held: usize = self.segments.iter().map(|(_, held)| held.size()).sum();
         let now = held + self.segments.capacity() * size_of::<FlowKey>();
-        cx.budget.resize(self.charged, now);
-        self.charged = now;
+        cx.budget.rebook(&mut self.charged, now);
     }
 }

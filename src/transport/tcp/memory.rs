@@ -23,8 +23,7 @@ impl<S: FlowState> Tcp<S> {
         // Capacities, not lengths: this is what the allocator holds for them.
         let now =
             self.checksums_valid.allocated() + self.split.allocated() + self.queues.allocated();
-        cx.budget.resize(self.charged, now);
-        self.charged = now;
+        cx.budget.rebook(&mut self.charged, now);
     }
 
     /// Drops what is queued for connections that are gone or do not wait any more, so that the queues stay in proportion.

@@ -272,10 +272,7 @@ impl DicomConnection {
             + texts.sum::<usize>()
             + syntaxes.sum::<usize>()
             + objects.count() * each;
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

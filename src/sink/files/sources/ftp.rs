@@ -980,10 +980,7 @@ impl Ftp {
             + self.ended.len() * size_of::<DataConnection>()
             + self.ended.capacity() * size_of::<EndedConnection>()
             + self.broken.capacity() * size_of::<BrokenTransfer>();
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

@@ -565,7 +565,6 @@ impl HttpConnection {
                 .flatten()
                 .map(|body| body.size())
                 .sum::<usize>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }

@@ -372,8 +372,7 @@ impl ImapConnection {
             + self.pieces.capacity() * size_of::<MailInPieces>()
             // A line that is open in each direction.
             + 2 * LINE;
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

@@ -262,8 +262,7 @@ impl MailConnection {
 
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.commands.capacity() * size_of::<PopCommand>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

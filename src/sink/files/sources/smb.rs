@@ -565,8 +565,7 @@ impl SmbConnection {
             + self.waiting.len() * allocated(size_of::<SmbAnswer>())
             + self.texts
             + self.sessions.capacity() * size_of::<SmbSessionKey>();
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 

@@ -769,7 +769,6 @@ impl Opens {
             + self.trees.len() * allocated(SHARE)
             + self.closed.capacity() * size_of::<(Instant, u64)>()
             + self.texts;
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }

@@ -315,10 +315,7 @@ impl Tftp {
         let early: usize = self.early.iter().map(|e| e.payload.capacity()).sum();
         let now =
             self.transfers.allocated() + self.early.capacity() * size_of::<EarlyDatagram>() + early;
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 
@@ -411,10 +408,7 @@ impl TftpTransfer {
     /// Charges the budget with what is allocated now.
     fn count(&mut self, cx: &mut Context) {
         let now = size_of::<Self>() + self.request.name.capacity() + self.blocks.size();
-        if now != self.counted {
-            cx.budget.resize(self.counted, now);
-            self.counted = now;
-        }
+        cx.budget.rebook(&mut self.counted, now);
     }
 
     fn uncount(&mut self, cx: &mut Context) {

@@ -121,8 +121,7 @@ impl WebsocketMessages {
     fn count(&mut self, cx: &mut Context) {
         let each = allocated(size_of::<WebsocketFile>()) - size_of::<Transfer>();
         let now = allocated(size_of::<Self>()) + self.open.iter().flatten().count() * each;
-        cx.budget.resize(self.counted, now);
-        self.counted = now;
+        cx.budget.rebook(&mut self.counted, now);
     }
 }
 
