@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,32 +73,58 @@ impl Stop {
     }
 }
 
-/// Waits until something can be read from `input`; false where the wish to stop was made known before. `stop`: none is heard without one.
-pub(super) fn wait(stop: Option<&Stop>, input: &impl AsFd) -> io::Result<bool> {
+/// What a reader that waits hears.
+enum Heard {
+    /// Something can be read.
+    Ready,
+    /// The wish to stop.
+    Asked,
+    /// Nothing for as long as a reader waits that was asked to stop.
+    Silence,
+}
+
+/// Waits until something can be read from `input`, or something else is heard. `asked`: the wish to stop was heard before, and only
+/// silence is waited for. `stop`: none is heard without one.
+fn hear(stop: Option<&Stop>, asked: bool, input: BorrowedFd<'_>) -> io::Result<Heard> {
     loop {
-        let input = input.as_fd();
         let bell = stop.and_then(|stop| stop.bell.as_ref());
-        let wish = stop.map_or(input, |stop| stop.wish.as_fd());
-        let fds = [input, bell.map_or(input, |b| b.as_fd()), wish];
+        // Once it was asked, the wish would be heard for ever.
+        let wish = stop.filter(|_| !asked).map(|stop| stop.wish.as_fd());
+        let fds = [
+            input,
+            bell.map_or(input, |b| b.as_fd()),
+            wish.unwrap_or(input),
+        ];
         let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        match poll(&mut fds, stop.and_then(|stop| stop.ticks.as_ref())) {
+        let silence = match asked {
+            true => Some(&SILENCE),
+            false => stop.and_then(|stop| stop.ticks.as_ref()),
+        };
+        match poll(&mut fds, silence) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(e) => return Err(e.into()),
+            Ok(0) if asked => return Ok(Heard::Silence),
             Ok(0) => return Err(io::Error::other(Woken)),
             Ok(_) => {}
         }
-        let [ready, rung, asked] = fds.map(|fd| !fd.revents().is_empty());
+        let [ready, rung, wished] = fds.map(|fd| !fd.revents().is_empty());
+        // What is there is read before anything else is heard.
         if ready {
-            return Ok(true);
-        }
-        if asked && stop.is_some() {
-            return Ok(false);
+            return Ok(Heard::Ready);
         }
         if rung && let Some(bell) = bell {
             let _ = (&**bell).read(&mut [0; 64]);
             return Err(io::Error::other(Woken));
         }
+        if wished {
+            return Ok(Heard::Asked);
+        }
     }
+}
+
+/// Waits until something can be read from `input`; false where the wish to stop was made known before.
+pub(super) fn wait(stop: Option<&Stop>, input: &impl AsFd) -> io::Result<bool> {
+    hear(stop, false, input.as_fd()).map(|heard| matches!(heard, Heard::Ready))
 }
 
 /// The bell has rung; no error, and never shown.
@@ -138,37 +164,11 @@ impl<R> Stoppable<R> {
 impl<R: Read + AsFd> Read for Stoppable<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let input = self.input.as_fd();
-            let bell = self.stop.bell.as_ref().map_or(input, |b| b.as_fd());
-            // Once it was asked, the wish would be heard for ever.
-            let wish = if self.asked {
-                input
-            } else {
-                self.stop.wish.as_fd()
-            };
-            let mut fds = [input, bell, wish].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            let silence = if self.asked {
-                Some(&SILENCE)
-            } else {
-                self.stop.ticks.as_ref()
-            };
-            match poll(&mut fds, silence) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(e) => return Err(e.into()),
-                Ok(0) if self.asked => return Ok(0),
-                Ok(0) => return Err(io::Error::other(Woken)),
-                Ok(_) => {}
+            match hear(Some(&self.stop), self.asked, self.input.as_fd())? {
+                Heard::Ready => return self.input.read(buf),
+                Heard::Silence => return Ok(0),
+                Heard::Asked => self.asked = true,
             }
-            let [read, rung, asked] = fds.map(|fd| !fd.revents().is_empty());
-            // What is there is read before anything else is heard.
-            if read {
-                return self.input.read(buf);
-            }
-            if rung && let Some(bell) = &self.stop.bell {
-                let _ = (&**bell).read(&mut [0; 64]);
-                return Err(io::Error::other(Woken));
-            }
-            self.asked |= asked;
         }
     }
 }
