@@ -662,14 +662,7 @@ impl Inflow {
         held: &HeldMessage,
     ) {
         let acknowledged = (held.head.last < self.acked).then_some(self.acked_at);
-        hand_on(
-            out,
-            &held.head,
-            &held.data,
-            &held.tsns,
-            &held.places,
-            acknowledged,
-        );
+        held.hand_on(out, acknowledged);
     }
 
     fn let_go<S: UserMessageSink>(
@@ -681,14 +674,7 @@ impl Inflow {
         self.changed = true;
         self.octets -= held.cost();
         self.chunks -= held.head.chunks as usize;
-        hand_on(
-            out,
-            &held.head,
-            &held.data,
-            &held.tsns,
-            &held.places,
-            acknowledged,
-        );
+        held.hand_on(out, acknowledged);
     }
 }
 
@@ -699,6 +685,20 @@ fn behind(seq: u32, interleaved: bool) -> u32 {
         seq.wrapping_add(1)
     } else {
         seq.wrapping_add(1) & 0xffff
+    }
+}
+
+impl HeldMessage {
+    /// Hands it to the sink.
+    fn hand_on<S: UserMessageSink>(&self, out: &mut Out<'_, S>, acknowledged: Option<Timestamp>) {
+        hand_on(
+            out,
+            &self.head,
+            &self.data,
+            &self.tsns,
+            &self.places,
+            acknowledged,
+        );
     }
 }
 
