@@ -1,6 +1,5 @@
 //! Sockets by name: what inputs and outputs connect to, and what they listen on.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -8,7 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long the other end may take to answer.
@@ -24,8 +23,48 @@ pub enum SocketName {
     Unix(PathBuf),
 }
 
-/// Reads the name of a socket; the error says what is wrong with it.
-pub type ReadSocketName = fn(&str) -> Result<SocketName, String>;
+/// A kind of socket that an input or an output may be: what stands before the first colon of its name.
+#[derive(Debug)]
+pub struct SocketScheme {
+    /// The word.
+    pub name: &'static str,
+    /// Reads what stands behind the colon; the error says what is wrong with it.
+    pub read: fn(&str) -> Result<SocketName, String>,
+    /// Others connect to it.
+    pub listens: bool,
+}
+
+impl SocketScheme {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self {
+            name: "tcp",
+            read: SocketName::tcp,
+            listens: false,
+        },
+        Self {
+            name: "tcp-listen",
+            read: SocketName::tcp_listen,
+            listens: true,
+        },
+        Self {
+            name: "unix",
+            read: SocketName::unix,
+            listens: false,
+        },
+        Self {
+            name: "unix-listen",
+            read: SocketName::unix,
+            listens: true,
+        },
+    ];
+
+    /// That of this word, in letters of any case.
+    pub fn named(word: &str) -> Option<&'static Self> {
+        let is_it = |scheme: &&Self| scheme.name.eq_ignore_ascii_case(word);
+        Self::ALL.iter().find(is_it)
+    }
+}
 
 impl SocketName {
     /// What stands behind `tcp:`: `//HOST:PORT`.
@@ -56,7 +95,7 @@ impl SocketName {
     /// # Errors
     ///
     /// What is wrong with the text.
-    pub fn unix(path: &OsStr) -> Result<Self, String> {
+    pub fn unix(path: &str) -> Result<Self, String> {
         if path.is_empty() {
             return Err("the path is missing".to_owned());
         }
@@ -216,14 +255,6 @@ impl SocketListener {
             Self::Unix(_, SocketFile { path, .. }) => path.display().to_string(),
         }
     }
-
-    /// The path of a socket in the file system.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Tcp(_) => None,
-            Self::Unix(_, SocketFile { path, .. }) => Some(path),
-        }
-    }
 }
 
 impl AsFd for SocketListener {
@@ -352,7 +383,7 @@ mod tests {
     fn a_socket_that_is_left_over_is_made_anew_and_goes_at_the_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        let name = SocketName::unix(path.as_os_str()).unwrap();
+        let name = SocketName::unix(path.to_str().unwrap()).unwrap();
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let listener = name.listen().unwrap();

@@ -6,7 +6,7 @@ use super::secrets;
 use super::stop::{self, Stop, Stoppable, is_woken};
 use super::totals::Totals;
 use crate::base::packet::Packet;
-use crate::base::sockets::{ReadSocketName, SocketListener, SocketName, SocketStream};
+use crate::base::sockets::{SocketListener, SocketScheme, SocketStream};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -82,43 +82,10 @@ fn two_threads_pay(threads: Option<NonZeroUsize>, size: u64) -> bool {
     threads.map_or_else(|| size >= LARGE && there(), |threads| threads.get() > 1)
 }
 
-/// An input that is no file: what stands before the first colon.
-struct InputScheme {
-    name: &'static str,
-    socket: ReadSocketName,
-    /// Senders come to it, one after the other.
-    listens: bool,
-}
-
-/// All of them.
-const SCHEMES: &[InputScheme] = &[
-    InputScheme {
-        name: "tcp",
-        socket: SocketName::tcp,
-        listens: false,
-    },
-    InputScheme {
-        name: "tcp-listen",
-        socket: SocketName::tcp_listen,
-        listens: true,
-    },
-    InputScheme {
-        name: "unix",
-        socket: |path| SocketName::unix(path.as_ref()),
-        listens: false,
-    },
-    InputScheme {
-        name: "unix-listen",
-        socket: |path| SocketName::unix(path.as_ref()),
-        listens: true,
-    },
-];
-
 /// The row of a name that is no file's, and what stands behind the colon.
-fn scheme(name: &OsStr) -> Option<(&'static InputScheme, &str)> {
+fn scheme(name: &OsStr) -> Option<(&'static SocketScheme, &str)> {
     let (word, rest) = name.to_str()?.split_once(':')?;
-    let row = SCHEMES.iter().find(|s| s.name.eq_ignore_ascii_case(word))?;
-    Some((row, rest))
+    Some((SocketScheme::named(word)?, rest))
 }
 
 /// An input that is still to be read.
@@ -262,7 +229,7 @@ impl Inputs {
             source,
         };
         if let Some((row, rest)) = scheme(&input.name) {
-            let socket = (row.socket)(rest).map_err(|e| failed(io::Error::other(e)))?;
+            let socket = (row.read)(rest).map_err(|e| failed(io::Error::other(e)))?;
             if row.listens {
                 let listener = socket.listen().and_then(|listener| {
                     listener.set_nonblocking()?;

@@ -276,9 +276,9 @@ pub(super) fn output() -> impl TypedValueParser<Value = Target> {
 /// An OUTPUT. A scheme that there is not is part of a name, unless it looks like one that there is.
 fn target(text: &str) -> Result<Target, String> {
     if let Some((word, rest)) = text.split_once(':')
-        && !Target::SCHEMES.contains(&word.to_ascii_lowercase().as_str())
+        && !Target::schemes().any(|scheme| scheme.eq_ignore_ascii_case(word))
         && !rest.starts_with("//")
-        && let Some(meant) = nearest(word, Target::SCHEMES)
+        && let Some(meant) = nearest(word, Target::schemes())
     {
         return Err(format!(
             "{word}: no such scheme: did you mean {meant}:{rest}? (a file of this name is ./{text})"

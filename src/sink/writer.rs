@@ -2,7 +2,7 @@
 
 use super::serve::{ServeOptions, ServedClients, ServedOutput};
 use crate::base::counters::ChannelCounters;
-use crate::base::sockets::{ReadSocketName, SocketName};
+use crate::base::sockets::{SocketName, SocketScheme};
 use crate::base::time::Timestamp;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
@@ -91,49 +91,16 @@ pub struct OpenedOutput {
     pub clients: Option<Arc<ServedClients>>,
 }
 
-/// A way to open an OUTPUT: what stands before the first colon.
-struct OutputScheme {
-    name: &'static str,
-    /// Options that it has, beside those of all outputs.
-    options: &'static [&'static str],
-    /// Looks at what stands behind the colon.
-    socket: Option<ReadSocketName>,
-    open: fn(&Target) -> io::Result<OpenedOutput>,
-}
+/// What stands before the colon of a file, which may be left out.
+const FILE: &str = "file";
 
-/// All of them; a name without a scheme is of the first.
-const SCHEMES: &[OutputScheme] = &[
-    OutputScheme {
-        name: Target::SCHEMES[0],
-        options: &[],
-        socket: None,
-        open: open_file,
-    },
-    OutputScheme {
-        name: Target::SCHEMES[1],
-        options: &["queue", "retry"],
-        socket: Some(SocketName::tcp),
-        open: connect,
-    },
-    OutputScheme {
-        name: Target::SCHEMES[2],
-        options: &["queue", "clients"],
-        socket: Some(SocketName::tcp_listen),
-        open: listen,
-    },
-    OutputScheme {
-        name: Target::SCHEMES[3],
-        options: &["queue", "retry"],
-        socket: Some(|path| SocketName::unix(path.as_ref())),
-        open: connect,
-    },
-    OutputScheme {
-        name: Target::SCHEMES[4],
-        options: &["queue", "clients"],
-        socket: Some(|path| SocketName::unix(path.as_ref())),
-        open: listen,
-    },
-];
+/// Options that only sockets have, where others connect to them and where not.
+const fn socket_options(scheme: &SocketScheme) -> &'static [&'static str] {
+    match scheme.listens {
+        true => &["queue", "clients"],
+        false => &["queue", "retry"],
+    }
+}
 
 /// A path, or `-` for stdout, which is not buffered a second time.
 fn open_file(target: &Target) -> io::Result<OpenedOutput> {
@@ -301,12 +268,14 @@ pub struct Target {
 
 impl Target {
     /// What may stand before the first colon.
-    pub const SCHEMES: [&str; 5] = ["file", "tcp", "tcp-listen", "unix", "unix-listen"];
+    pub fn schemes() -> impl Iterator<Item = &'static str> {
+        std::iter::once(FILE).chain(SocketScheme::ALL.iter().map(|scheme| scheme.name))
+    }
 
     /// stdout.
     pub fn stdout() -> Self {
         Self {
-            scheme: "file",
+            scheme: FILE,
             name: "-".to_owned(),
             path: "-".into(),
             options: Vec::new(),
@@ -316,13 +285,12 @@ impl Target {
 
     /// It is no file: what is written does not stay here.
     pub fn is_socket(&self) -> bool {
-        self.scheme != Self::SCHEMES[0]
+        self.scheme != FILE
     }
 
     /// The socket, whether it is connected to again and again, and what clients may have.
     fn socket(&self) -> Result<(SocketName, bool, ServeOptions), String> {
-        let row = SCHEMES.iter().find(|s| s.name == self.scheme);
-        let read = row.and_then(|row| row.socket).ok_or("no socket")?;
+        let read = SocketScheme::named(self.scheme).ok_or("no socket")?.read;
         let rest = self.name.split_once(':').map_or("", |(_, rest)| rest);
         let mut options = ServeOptions::default();
         let mut retries = false;
@@ -399,13 +367,15 @@ impl Target {
             ));
         }
         let scheme = text.split_once(':').and_then(|(word, rest)| {
-            let named = |s: &&OutputScheme| s.name.eq_ignore_ascii_case(word);
-            Some((SCHEMES.iter().find(named)?, rest))
+            let socket = SocketScheme::named(word);
+            let is_known = socket.is_some() || word.eq_ignore_ascii_case(FILE);
+            is_known.then_some((socket, rest))
         });
+        let socket = scheme.and_then(|(socket, _)| socket);
         if scheme.is_none()
             && let Some((word, _)) = text.split_once("://")
         {
-            let known: Vec<_> = SCHEMES.iter().map(|s| s.name).collect();
+            let known: Vec<_> = Self::schemes().collect();
             return Err(format!(
                 "{word}: no such scheme: expected a path, - or {}:PATH",
                 known.join(", ")
@@ -425,7 +395,7 @@ impl Target {
             .split('&')
             .filter(|p| !p.is_empty())
         {
-            let is_own = |key: &str| scheme.is_some_and(|(s, _)| s.options.contains(&key));
+            let is_own = |key: &str| socket.is_some_and(|s| socket_options(s).contains(&key));
             if part == "retry" && is_own(part) {
                 own.push((part.to_owned(), String::new()));
                 continue;
@@ -437,12 +407,12 @@ impl Target {
             list.push((key.to_owned(), value.to_owned()));
         }
         // What is no path stands with its scheme wherever it is shown.
-        let name = match scheme {
-            Some((row, _)) if row.socket.is_some() => format!("{}:{name}", row.name),
-            _ => name.to_owned(),
+        let name = match socket {
+            Some(socket) => format!("{}:{name}", socket.name),
+            None => name.to_owned(),
         };
         let target = Self {
-            scheme: scheme.map_or("file", |(s, _)| s.name),
+            scheme: socket.map_or(FILE, |socket| socket.name),
             path: OsString::from(&name),
             name,
             options,
@@ -490,11 +460,11 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 ///
 /// Those of the system.
 pub fn open_any(target: &Target) -> Result<OpenedOutput, OutputError> {
-    let row = SCHEMES.iter().find(|s| s.name == target.scheme);
-    let opened = row.map_or_else(
-        || Err(io::Error::other("no such scheme")),
-        |row| (row.open)(target),
-    );
+    let opened = match SocketScheme::named(target.scheme) {
+        None => open_file(target),
+        Some(socket) if socket.listens => listen(target),
+        Some(_) => connect(target),
+    };
     opened.map_err(|source| cannot_open(target, source))
 }
 
