@@ -70,7 +70,14 @@ pub(super) const PLAIN_PORTS: &[(u16, u16)] = &[
 pub(crate) struct TlsDetector;
 
 /// A record.
-struct Record;
+struct Record {
+    /// Its direction is encrypted, and a change of the cipher may be too, where keys are agreed on anew (RFC 5246, 7.1).
+    sealed: bool,
+}
+
+/// One in clear, and one that may be encrypted.
+const CLEAR: Record = Record { sealed: false };
+const SEALED: Record = Record { sealed: true };
 
 impl LengthFormat for Record {
     fn scan(&self) -> Scan<'_> {
@@ -102,6 +109,9 @@ impl LengthFormat for Record {
         let len = number(octets, 3, 2);
         let sound = match kind {
             // One octet by definition (RFC 8446, 5); this is where most false headers fail.
+            CHANGE_CIPHER_SPEC if self.sealed && matches!(octet(octets, 2), 1..=3) => {
+                len == 1 || (17..=255).contains(&len)
+            }
             CHANGE_CIPHER_SPEC => len == 1,
             // In clear two octets; encrypted ones have a few dozen.
             ALERT => (2..256).contains(&len),
@@ -127,7 +137,7 @@ pub(super) fn is_handshake(octets: &[u8]) -> bool {
 
 /// A record that begins a connection: a hello, or an alert in its place.
 fn begins(octets: &[u8]) -> Probe {
-    match Record.classify(octets) {
+    match CLEAR.classify(octets) {
         Classified::No => Probe::No,
         Classified::Message(len) if octet(octets, 0) == HANDSHAKE => match octets.get(HEADER..9) {
             None if octets.len() < 9 => Probe::More,
@@ -173,7 +183,7 @@ impl Detector for TlsDetector {
         };
         // Behind a gap in a tunnel, say: records in a row are enough.
         if hinted {
-            return length::search(&Record, octets, next, HOLD, |_| false);
+            return length::search(&CLEAR, octets, next, HOLD, |_| false);
         }
         length::search(&Strict, octets, next, 4 * HOLD, |_| false)
     }
@@ -197,15 +207,15 @@ struct Strict;
 
 impl LengthFormat for Strict {
     fn scan(&self) -> Scan<'_> {
-        Record.scan()
+        CLEAR.scan()
     }
 
     fn wants(&self, octets: &[u8]) -> usize {
-        Record.wants(octets)
+        CLEAR.wants(octets)
     }
 
     fn classify(&self, octets: &[u8]) -> Classified {
-        match Record.classify(octets) {
+        match CLEAR.classify(octets) {
             Classified::Message(_)
                 // Where nothing else says that this is TLS, a handshake has to be a hello.
                 if octet(octets, 0) == HANDSHAKE && begins(octets) == Probe::No =>
@@ -219,7 +229,7 @@ impl LengthFormat for Strict {
     }
 
     fn follows(&self, first: &[u8], second: &[u8]) -> bool {
-        Record.follows(first, second)
+        CLEAR.follows(first, second)
     }
 
     fn chain(&self) -> usize {
@@ -269,47 +279,13 @@ impl Tls {
     }
 }
 
-/// A record in a direction that is encrypted: a change of the cipher may be encrypted too, where keys are agreed on anew (RFC 5246, 7.1).
-struct Sealed;
-
-impl LengthFormat for Sealed {
-    fn scan(&self) -> Scan<'_> {
-        Record.scan()
-    }
-
-    fn is_sure(&self, header: &[u8]) -> bool {
-        Record.is_sure(header)
-    }
-
-    fn wants(&self, octets: &[u8]) -> usize {
-        Record.wants(octets)
-    }
-
-    fn classify(&self, octets: &[u8]) -> Classified {
-        match octets.first_chunk::<HEADER>() {
-            Some([CHANGE_CIPHER_SPEC, 3, 1..=3, 0, len @ 17..=255]) => {
-                Classified::Message(u64::from(*len) + HEADER as u64)
-            }
-            _ => Record.classify(octets),
-        }
-    }
-
-    fn follows(&self, first: &[u8], second: &[u8]) -> bool {
-        Record.follows(first, second)
-    }
-
-    fn chain(&self) -> usize {
-        Record.chain()
-    }
-}
-
 impl Framer for Tls {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let d = at.direction.index();
-        let classified = match self.encrypted[d] {
-            true => Sealed.classify(octets),
-            false => Record.classify(octets),
+        let record = Record {
+            sealed: self.encrypted[d],
         };
+        let classified = record.classify(octets);
         let Classified::Message(len) = classified else {
             let short = classified == Classified::More && at.next == Following::Octets;
             return if short {
@@ -378,7 +354,7 @@ impl Framer for Tls {
         if rest > 0 {
             return BodyPart::Octets(rest);
         }
-        match Record.classify(octets) {
+        match CLEAR.classify(octets) {
             Classified::Message(len) if octet(octets, 0) == HANDSHAKE => {
                 let inside = len - HEADER as u64;
                 // Saturating: a last record may hold the beginning of another message.
@@ -395,11 +371,11 @@ impl Framer for Tls {
     }
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
-        length::search(&Sealed, octets, at.next, HOLD, |i| at.segment(i))
+        length::search(&SEALED, octets, at.next, HOLD, |i| at.segment(i))
     }
 
     fn needs(&self, octets: &[u8]) -> usize {
-        length::needs(&Sealed, octets, HOLD)
+        length::needs(&SEALED, octets, HOLD)
     }
 
     fn gap(&mut self, direction: Direction) {
