@@ -10,7 +10,7 @@ use crate::base::storage::{Budget, Packer, allocated};
 use crate::base::stream::FlowState;
 use crate::base::time::Instant;
 use crate::transport::table::{FlowPlace, FlowTable};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Deref;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub(super) struct Connections<S> {
     recent: VecDeque<FlowPlace>,
     /// Those with data, in the order in which they came into use, and when each had been used last as it was put here.
     in_use: VecDeque<(FlowPlace, Instant)>,
+    /// Octets of these two lists that the budget knows of.
+    listed: usize,
     #[serde(skip)]
     packer: Packer,
     /// What the last one that was made compact was kept in.
@@ -135,6 +137,7 @@ impl<S: FlowState> Connections<S> {
             compact: 0,
             recent: VecDeque::new(),
             in_use: VecDeque::new(),
+            listed: 0,
             packer: Packer::default(),
             spare: None,
         }
@@ -159,9 +162,9 @@ impl<S: FlowState> Connections<S> {
         self.table.grown() + self.compact * COMPACT
     }
 
-    /// Octets that the table has taken, which stay, and those that are compact.
+    /// Octets that the table and its lists have taken, which stay, and those that are compact.
     pub(super) fn allocated(&self) -> usize {
-        self.table.allocated() + self.compact * COMPACT
+        self.table.allocated() + self.listed + self.compact * COMPACT
     }
 
     /// There are some that are compact, and more than half-open.
@@ -368,16 +371,31 @@ impl<S: FlowState> Connections<S> {
         if self.in_use.len() > 2 * self.table.len() + STALE {
             self.tidy();
         }
+        let of_lists = self.size_of_lists();
+        budget.rebook(&mut self.listed, of_lists);
+    }
+
+    /// Octets that the lists beside the table have taken.
+    fn size_of_lists(&self) -> usize {
+        allocated(self.recent.capacity() * size_of::<FlowPlace>())
+            + allocated(self.in_use.capacity() * size_of::<(FlowPlace, Instant)>())
     }
 
     /// Drops what stands in the list of those in use for connections that are gone, or stands there twice.
     fn tidy(&mut self) {
         let table = &self.table;
-        let mut seen = HashSet::new();
+        self.in_use
+            .retain(|(place, _)| matches!(table.get(*place), Some(Entry::Whole(_))));
+        // A bit for each slot: a set of a million places would take more than the list.
+        let last = self.in_use.iter().map(|(place, _)| place.slot).max();
+        let mut seen = vec![0_u64; last.unwrap_or(0) as usize / 64 + 1];
         self.in_use.retain(|(place, _)| {
-            let whole = matches!(table.get(*place), Some(Entry::Whole(_)));
-            whole && seen.insert(place.slot)
+            let (word, bit) = (place.slot as usize / 64, 1 << (place.slot % 64));
+            let is_first = seen[word] & bit == 0;
+            seen[word] |= bit;
+            is_first
         });
+        self.in_use.shrink_to(2 * self.in_use.len());
     }
 
     /// Packs what came into use longest ago and was not used since, where too much is in use.
@@ -444,6 +462,7 @@ impl<S: FlowState> Connections<S> {
         self.table.clear(budget);
         self.recent = VecDeque::new();
         self.in_use = VecDeque::new();
+        budget.rebook(&mut self.listed, 0);
         self.packer = Packer::default();
         self.spare = None;
     }
@@ -451,6 +470,11 @@ impl<S: FlowState> Connections<S> {
 
 #[cfg(test)]
 impl<S: FlowState> Connections<S> {
+    /// Octets of the lists beside the table, as the budget knows them, and as they are.
+    pub(super) fn lists(&self) -> (usize, usize) {
+        (self.listed, self.size_of_lists())
+    }
+
     /// Every connection.
     pub(super) fn entries(&self) -> impl Iterator<Item = ConnectionView<'_, S>> {
         self.table.entries().map(|entry| match entry {

@@ -375,6 +375,8 @@ impl TestTcp {
         ];
         assert_eq!(c.gaps, causes.iter().sum::<u64>());
         assert!(self.cx.budget.used() >= self.tcp.table_size());
+        let (booked, taken) = self.tcp.lists();
+        assert_eq!(booked, taken, "lists are in the budget");
     }
 
     fn step(&mut self, line: &str) {
@@ -492,6 +494,10 @@ impl Tcp<SeenEvents> {
     }
 
     /// Octets that the table has allocated, which stay.
+    pub(super) fn lists(&self) -> (usize, usize) {
+        self.table.lists()
+    }
+
     pub(super) fn table_size(&self) -> usize {
         self.table.allocated()
     }
