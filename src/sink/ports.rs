@@ -17,6 +17,8 @@ use std::ops::ControlFlow;
 
 /// Connections that are noted at once, and ports: a hint is made of those that come first, and more of them cost memory.
 const NOTED: usize = 10_000;
+/// What is noted of a port: what has no protocol, and two that were known.
+const USES: usize = 3;
 /// What announces connections of its own, on which files go over without a protocol (RFC 959).
 const ANNOUNCES: &str = "ftp";
 /// The port that its servers connect from, where nothing else is agreed on (RFC 959, 3.2).
@@ -140,16 +142,19 @@ impl Ports {
             return;
         }
         let seen = self.seen.entry(key).or_default();
+        let has_room = seen.len() < USES;
         match seen.iter_mut().find(|part| part.protocol == protocol) {
             Some(part) => {
                 part.connections += 1;
                 part.octets += octets;
             }
-            None => seen.push(PortUse {
+            // Where two protocols are known, no hint is made of the port: more of them would only cost memory.
+            None if has_room => seen.push(PortUse {
                 protocol,
                 connections: 1,
                 octets,
             }),
+            None => {}
         }
     }
 }
