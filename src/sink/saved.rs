@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// What every saved state begins with.
 const MAGIC: &[u8; 15] = b"inet-asm state\n";
 /// The form of what follows; counted up with each change of what is saved.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// What wrote it: what is saved is the plain data of the stages, which differ between versions.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Octets of the sum at the end.
@@ -150,7 +150,40 @@ pub fn may_replace(path: &Path) -> Result<(), StateError> {
         Ok(_) => {}
     }
     let file = File::open(path).map_err(StateError::Read)?;
-    header(&mut BufReader::new(file))
+    look_at(&file)
+}
+
+/// Looks whether a state is of this version. What says that it is of another one may be damage: each version ends a state with its sum.
+fn look_at(file: &File) -> Result<(), StateError> {
+    match header(&mut BufReader::new(file)) {
+        Err(StateError::Version(version)) => Err(match summed(file)? {
+            Some(_) => StateError::Version(version),
+            None => StateError::Damaged,
+        }),
+        done => done,
+    }
+}
+
+/// How many octets are summed up, where the sum behind them is right.
+fn summed(mut file: &File) -> Result<Option<u64>, StateError> {
+    let len = file.metadata().map_err(StateError::Read)?.len();
+    let Some(summed) = len.checked_sub(SUM) else {
+        return Ok(None);
+    };
+    file.seek(SeekFrom::Start(0)).map_err(StateError::Read)?;
+    let mut sum = Sha256::new();
+    let mut part = vec![0; 256 << 10];
+    let mut all = file.take(summed);
+    loop {
+        match all.read(&mut part).map_err(StateError::Read)? {
+            0 => break,
+            n => sum.update(part.get(..n).unwrap_or_default()),
+        }
+    }
+    let mut expected = [0; 32];
+    let read = file.read_exact(&mut expected);
+    let is_right = read.is_ok() && sum.finalize()[..] == expected;
+    Ok(is_right.then_some(summed))
 }
 
 impl StateWriter {
@@ -284,28 +317,13 @@ impl StateReader {
         if found.len() == 0 {
             return Err(StateError::Damaged);
         }
-        header(&mut BufReader::new(&file))?;
-        let Some(summed) = found.len().checked_sub(SUM) else {
+        look_at(&file)?;
+        if found.len().saturating_sub(SUM) > most {
+            return Err(StateError::TooLarge(found.len() - SUM));
+        }
+        let Some(summed) = summed(&file)? else {
             return Err(StateError::Damaged);
         };
-        if summed > most {
-            return Err(StateError::TooLarge(summed));
-        }
-        file.seek(SeekFrom::Start(0)).map_err(StateError::Read)?;
-        let mut sum = Sha256::new();
-        let mut part = vec![0; 256 << 10];
-        let mut all = (&file).take(summed);
-        loop {
-            match all.read(&mut part).map_err(StateError::Read)? {
-                0 => break,
-                n => sum.update(part.get(..n).unwrap_or_default()),
-            }
-        }
-        let mut expected = [0; 32];
-        let read = (&file).read_exact(&mut expected);
-        if read.is_err() || sum.finalize()[..] != expected {
-            return Err(StateError::Damaged);
-        }
         file.seek(SeekFrom::Start(0)).map_err(StateError::Read)?;
         let mut from = BufReader::with_capacity(256 << 10, file.take(summed));
         header(&mut from)?;
@@ -468,10 +486,16 @@ mod tests {
         save(&path, "text");
         let mut newer = fs::read(&path).unwrap();
         newer[MAGIC.len()] = 99;
+        let flipped = newer.clone();
+        let at = newer.len() - 32;
+        let sum = Sha256::digest(&newer[..at]);
+        newer[at..].copy_from_slice(&sum);
         for (octets, word) in [
             (&b"no state"[..], "no saved state"),
             (&[0xd4; 100], "no saved state"),
             (&newer, "(format 99)"),
+            // The sum tells a version from a bit that has changed.
+            (&flipped, "damaged state"),
         ] {
             fs::write(&path, octets).unwrap();
             let said = load(&path).unwrap_err().to_string();
