@@ -8,7 +8,7 @@
 //! ```
 
 use super::likeness::likeness;
-use super::values::size;
+use super::values::{MILLION, size_in_millionths};
 use crate::base::counters::Counters;
 use crate::message::known_name;
 use std::cmp::Ordering;
@@ -170,9 +170,10 @@ impl Condition {
     }
 }
 
-/// A sum: terms with + or - between them, which stand alone, since names may have a minus in them.
+/// A sum: terms with + or - between them, which stand alone, since names may have a minus in them. The sign of the first term, and that
+/// of any number, may stand directly before it.
 fn sum(text: &str) -> Result<Vec<Term>, String> {
-    let (mut terms, mut sign) = (Vec::new(), Some(1));
+    let (mut terms, mut sign, mut signed) = (Vec::new(), Some(1), false);
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
         let next = match word {
@@ -182,7 +183,16 @@ fn sum(text: &str) -> Result<Vec<Term>, String> {
         };
         match (sign.take(), next) {
             (None, Some(_)) => sign = next,
-            (Some(sign), None) => terms.push(term(word, sign, &mut words)?),
+            (Some(sign), None) => {
+                // A number may have a sign of its own.
+                let (own, number) = match word.strip_prefix('-') {
+                    Some(number) => (-1, number),
+                    None => (1, word.strip_prefix('+').unwrap_or(word)),
+                };
+                terms.push(term(number, sign * own, &mut words)?);
+            }
+            // The first one: -5, written with a space.
+            (Some(1), Some(_)) if terms.is_empty() && !signed => (sign, signed) = (next, true),
             (Some(_), Some(_)) => {
                 return Err(format!(
                     "nothing stands before {word}: expected a counter or a number"
@@ -218,7 +228,7 @@ fn term<'a>(
     }
     let Some((number, name)) = word.split_once('%') else {
         return Ok(Term {
-            parts: sign * i128::from(size(word)? as u64) * PARTS,
+            parts: sign * number(word)?,
             counter: None,
         });
     };
@@ -234,6 +244,16 @@ fn term<'a>(
         parts: sign * percent(number)?,
         counter: Some(name.to_owned()),
     })
+}
+
+/// Parts of one that a number is, with a unit or without.
+fn number(word: &str) -> Result<i128, String> {
+    let millionths = i128::try_from(size_in_millionths(word)?).unwrap_or(i128::MAX);
+    // A counter is no larger, and so sums cannot overflow.
+    let most = i128::from(u64::MAX) * PARTS;
+    let parts = millionths.checked_mul(PARTS / MILLION as i128);
+    let parts = parts.filter(|parts| *parts <= most);
+    parts.ok_or_else(|| format!("{word}: no counter is so large: give a smaller number"))
 }
 
 /// Parts of one that a percentage is.
@@ -308,6 +328,8 @@ mod tests {
             ("0.000001% tcp.octets < 1", Some("0.0001 < 1")),
             ("tcp.octets > 10K", None),
             ("tcp.octets > 9.5K", Some("10000 > 9728")),
+            ("tcp.gaps < 0.5", Some("0 < 0.5")),
+            ("http.messages > 3.000001", None),
             ("message.messages != http.messages", Some("5 != 3")),
             (
                 "message.messages - http.messages - ftp-data.messages > 1",
@@ -318,6 +340,16 @@ mod tests {
                 Some("-2 < -1"),
             ),
             ("ftp-data.messages == 0", Some("0 == 0")),
+            ("http.messages - message.messages > -5", Some("-2 > -5")),
+            ("http.messages - message.messages>-1", None),
+            ("http.messages - message.messages < - 1", Some("-2 < -1")),
+            ("message.messages > +4", Some("5 > 4")),
+            ("message.messages == 3 - -2", Some("5 == 5")),
+            ("-http.messages < -0.5", Some("-3 < -0.5")),
+            (
+                "- http.messages == -30% tcp.octets - -2997",
+                Some("-3 == -3"),
+            ),
             ("1 < http.messages", Some("1 < 3")),
         ] {
             let expected = sides.map(|sides| format!("--fail-if {text}: holds: {sides}"));
@@ -335,7 +367,17 @@ mod tests {
             ("tcp.octets >", "a side of it is empty"),
             ("> 1", "a side of it is empty"),
             ("tcp.octets > 1 +", "a side of it is empty"),
-            ("tcp.octets > + 1", "nothing stands before +"),
+            ("tcp.octets > - + 1", "nothing stands before +"),
+            ("tcp.octets > 1 + - 1", "nothing stands before -"),
+            ("tcp.octets > - 1 2", "\"2\" stands behind a term"),
+            ("tcp.octets -5 > 0", "\"-5\" stands behind a term"),
+            ("tcp.octets > -", "a side of it is empty"),
+            (
+                "tcp.octets > 20000000000G",
+                "20000000000G: no counter is so large",
+            ),
+            ("tcp.octets > 99999999999999999999", "too large a size"),
+            ("tcp.octets > -1X", "expected a size"),
             ("tcp.octets 2 > 1", "\"2\" stands behind a term"),
             ("tcp.octets > 1X", "expected a size"),
             ("tcp.octets > 1 > 0", "\">\" stands behind a term"),

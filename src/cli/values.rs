@@ -18,11 +18,21 @@ use crate::sink::{FileFormat, Target};
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use regex::bytes::{Regex, RegexBuilder};
-use std::num::NonZeroUsize;
+use std::num::{IntErrorKind, NonZeroUsize};
 use std::time::Duration;
 
 /// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
 pub(super) fn size(text: &str) -> Result<usize, String> {
+    // 0.5G is half of 1024 MiB; what is less than a byte is cut off.
+    let whole = size_in_millionths(text)? / MILLION;
+    usize::try_from(whole).map_err(|_| "too large a size".to_owned())
+}
+
+/// Millionths of a byte, or of whatever has a size.
+pub(super) const MILLION: u128 = 1_000_000;
+
+/// The same in millionths, to which fractions are exact.
+pub(super) fn size_in_millionths(text: &str) -> Result<u128, String> {
     let wrong = || "expected a size: a number, with K, M or G behind it, as 64K or 4MiB".to_owned();
     let (number, unit) = number_and_unit(text);
     let shift = match unit {
@@ -33,20 +43,19 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         _ => return Err(wrong()),
     };
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let too_large = || "too large a size".to_owned();
-    let whole: usize = whole.parse().map_err(|_| wrong())?;
-    let whole = whole.checked_mul(1 << shift).ok_or_else(too_large)?;
-    // The fraction in millionths of the unit, which are cut down to octets: 0.5G is half of 1024 MiB.
+    let whole: u64 = match whole.parse() {
+        Ok(whole) => whole,
+        Err(e) if *e.kind() == IntErrorKind::PosOverflow => {
+            return Err("too large a size".to_owned());
+        }
+        Err(_) => return Err(wrong()),
+    };
     let digits = part.get(..6).unwrap_or(part);
-    let millionths: usize = format!("{digits:0<6}").parse().map_err(|_| wrong())?;
+    let millionths: u128 = format!("{digits:0<6}").parse().map_err(|_| wrong())?;
     if !part.bytes().all(|c| c.is_ascii_digit()) {
         return Err(wrong());
     }
-    let part = (millionths as u64 * (1u64 << shift)) / 1_000_000;
-    usize::try_from(part)
-        .ok()
-        .and_then(|part| whole.checked_add(part))
-        .ok_or_else(too_large)
+    Ok((u128::from(whole) * MILLION + millionths) << shift)
 }
 
 /// A number and what stands behind it.
