@@ -38,6 +38,13 @@ pub struct State<S: FlowState> {
     transfers: Transfers,
 }
 
+impl<S: FlowState> State<S> {
+    /// What had been counted.
+    pub const fn counters(&self) -> &Counters {
+        &self.cx.counters
+    }
+}
+
 /// The stages behind IP.
 struct Transports<'a, M: MessageSink> {
     tcp: &'a mut Tcp<Conversation<M::State>>,

@@ -1,6 +1,6 @@
 //! The binary: flags in, exit status out.
 
-use inet_asm::cli::{self, FAILED, Invocation, complain, run};
+use inet_asm::cli::{self, FAILED, Invocation, Signals, complain, run};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +49,13 @@ fn status_of(written: io::Result<()>) -> ExitCode {
 }
 
 fn main() -> ExitCode {
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(e) => {
+            complain(&format_args!("signals: cannot be caught: {e}"));
+            return ExitCode::from(FAILED);
+        }
+    };
     let invocation = match cli::parse(std::env::args_os(), io::stdout().is_terminal()) {
         Ok(invocation) => invocation,
         // All that goes to stderr has one form. Help is no error, and goes to stdout.
@@ -92,7 +99,7 @@ fn main() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let written = match invocation {
-        Invocation::Run(config) => return ExitCode::from(run(&config)),
+        Invocation::Run(config) => return ExitCode::from(run(&config, signals)),
         Invocation::SavedConfig(text) => io::stdout().write_all(text.as_bytes()),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),
         Invocation::FirstScreen => cli::first_screen(&mut io::stdout().lock()),

@@ -4,7 +4,8 @@
 //! Input: which settings (1 octet), then the capture.
 #![no_main]
 
-use inet_asm::cli::{self, Invocation};
+use inet_asm::capture::Stop;
+use inet_asm::cli::{self, Invocation, Signals};
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 use std::fs;
@@ -24,7 +25,10 @@ const SETTINGS: [&str; 8] = [
 fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let args = std::iter::once(OsString::from("inet-asm")).chain(args);
     match cli::parse(args, false) {
-        Ok(Invocation::Run(config)) => cli::run(&config),
+        Ok(Invocation::Run(config)) => {
+            let (stop, _wish) = Stop::new().expect("a pair of sockets");
+            cli::run(&config, Signals::none(stop))
+        }
         Ok(_) => panic!("the settings run"),
         Err(why) => panic!("the settings are taken: {why}"),
     }

@@ -366,8 +366,6 @@ counters! {
         packets: "packets taken in",
         passed: "IP packets passed on",
         subframes: "packets of 802.11's A-MSDUs passed on, beyond the first of each",
-        closed_gre: "IP packets dropped because they carry GRE, which --decapsulate gre opens",
-        closed_ipip: "IP packets dropped because they carry IP, which --decapsulate ipip opens",
         subframes_skipped: "packets of A-MSDUs that carry no IP, where another one does",
         subframes_lost: "packets of A-MSDUs that the snapshot length cut off, or that stand behind an impossible length; where it cannot be \
              known how many, they are one",
@@ -383,6 +381,8 @@ counters! {
         reassembled_fragments: "fragments that these datagrams were made of",
         overlaps: "fragments that overlap others",
         conflicts: "overlaps with different bytes",
+        closed_gre: "of other_protocol, packets that carry GRE, which --decapsulate gre opens",
+        closed_ipip: "of other_protocol, packets that carry IP, which --decapsulate ipip opens",
     }
     /// IPv6: packets in, datagrams out.
     ipv6: Ipv6Counters {
@@ -394,6 +394,8 @@ counters! {
         reassembled: "datagrams put together from fragments",
         reassembled_fragments: "fragments that these datagrams were made of",
         overlaps: "fragments that overlap others",
+        closed_gre: "of other_protocol, packets that carry GRE, which --decapsulate gre opens",
+        closed_ipip: "of other_protocol, packets that carry IP, which --decapsulate ipip opens",
     }
     /// Tunnels that are opened: datagrams in, packets out.
     tunnel: TunnelCounters {
@@ -413,12 +415,12 @@ counters! {
         message_octets: "bytes of payload of these, as far as they were captured",
         snapped: "of these, datagrams that the snapshot length cut",
         disabled: "datagrams passed on unprocessed",
-        closed_vxlan: "datagrams of no known protocol on ports of VXLAN, which --decapsulate vxlan opens",
-        closed_geneve: "datagrams of no known protocol on the port of GENEVE, which --decapsulate geneve opens",
-        closed_gtp: "datagrams of GTP-U, or of no known protocol on its port, which --decapsulate gtp opens",
-        closed_l2tp: "datagrams of no known protocol on the port of L2TP, which --decapsulate l2tp opens",
-        closed_teredo: "datagrams of no known protocol on the port of Teredo, which --decapsulate teredo opens",
-        closed_sctp: "datagrams of no known protocol on the port of SCTP in UDP, which --decapsulate sctp opens",
+        closed_vxlan: "of messages, datagrams of no known protocol on ports of VXLAN, which --decapsulate vxlan opens",
+        closed_geneve: "of messages, datagrams of no known protocol on the port of GENEVE, which --decapsulate geneve opens",
+        closed_gtp: "of messages, datagrams of GTP-U, or of no known protocol on its port, which --decapsulate gtp opens",
+        closed_l2tp: "of messages, datagrams of no known protocol on the port of L2TP, which --decapsulate l2tp opens",
+        closed_teredo: "of messages, datagrams of no known protocol on the port of Teredo, which --decapsulate teredo opens",
+        closed_sctp: "of messages, datagrams of no known protocol on the port of SCTP in UDP, which --decapsulate sctp opens",
     }
     /// TCP: segments in, bytes in order out.
     tcp: TcpCounters {

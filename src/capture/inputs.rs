@@ -5,6 +5,7 @@ use super::reader::{Reader, Warning};
 use super::secrets;
 use super::stop::{self, Stop, Stoppable, is_woken};
 use super::totals::Totals;
+use crate::base::counters::InputCounters;
 use crate::base::packet::Packet;
 use crate::base::sockets::{SocketListener, SocketScheme, SocketStream};
 use crate::base::time::Timestamp;
@@ -275,13 +276,14 @@ impl Inputs {
         }
     }
 
-    /// Reads on until it is certain what the first input is; false if there is nothing to be read. Packets wait.
+    /// Reads on until it is certain what the first input is; false if there is nothing to be read. Packets wait. `look_up` is called
+    /// behind each read, also where a bell has ended it.
     ///
     /// # Errors
     /// As [`fill`](Self::fill).
     ///
     /// An input that listens is not waited for.
-    pub fn begin(&mut self) -> Result<bool, Error> {
+    pub fn begin(&mut self, look_up: &mut dyn FnMut(&InputCounters)) -> Result<bool, Error> {
         if self.waiting.front().is_some_and(|i| i.listener.is_some()) {
             return Ok(true);
         }
@@ -289,6 +291,7 @@ impl Inputs {
             if !self.fill()? {
                 return Ok(false);
             }
+            look_up(&self.totals().counters);
         }
         Ok(true)
     }

@@ -695,9 +695,9 @@ pub(super) struct Args {
     /// End with status 1 where a condition on the counters holds (repeatable)
     ///
     /// EXPR compares counters, as --stats=all shows them, and numbers: `==`, `!=`, `<`, `<=`, `>`, `>=`, sums and differences
-    /// (spaces around + and -), sizes (64K) and shares of a counter (`0.1% tcp.octets`). Each condition that holds is told on
+    /// (spaces around + and -; the sign of a number may stand before it, as -5), sizes (64K) and shares of a counter (`0.1% tcp.octets`). Each condition that holds is told on
     /// stderr with both its values.
-    #[arg(long, value_name = "EXPR", value_parser = Condition::new, help_heading = "Observation", hide_short_help = true)]
+    #[arg(long, value_name = "EXPR", value_parser = Condition::new, allow_hyphen_values = true, help_heading = "Observation", hide_short_help = true)]
     pub(super) fail_if: Vec<Condition>,
 
     /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
@@ -719,7 +719,7 @@ pub(super) struct Args {
     /// (`[Limits]`). An option without a value is `yes` or `no`; one that may be repeated stands on several lines. `;` and `#` begin
     /// a comment line. In [Input] and [Output] a name that is no entry is that of a channel, and its value an INPUT or OUTPUT. Sections and
     /// entries of INetReassembler.ini are understood; the man page lists them (CONFIGURATION). The command line is stronger
-    /// than the file.
+    /// than the file: --no-NAME there takes back what the file says of an option, with or without a value (--no-live, --no-dump).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
     pub(super) config: Option<PathBuf>,
 
@@ -733,7 +733,7 @@ pub(super) struct Args {
     /// numbers go on in the run that loads the state, so that a capture in pieces gives what it gives as a whole. Files of --write
     /// and --json are each run's own, those of --extract and --dump go on. The file is written beside its name and put in its
     /// place: a run that is killed leaves the old one. An older state in the file that the run did not go on with is replaced, and a
-    /// warning says so; what is no state is left alone, and the run refused.
+    /// warning says so, and so is an empty file; what is no state, or that of another version, is left alone, and the run refused.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", conflicts_with = "state", hide_short_help = true)]
     pub(super) save_state: Option<PathBuf>,
 
@@ -762,12 +762,7 @@ pub(super) struct Args {
     pub(super) counters_period: Duration,
 
     /// Count anew behind each row of --counters-file: rows, --stats and --fail-if say what was counted in their period
-    #[arg(
-        long,
-        requires = "counters_file",
-        help_heading = "Operation",
-        hide_short_help = true
-    )]
+    #[arg(long, help_heading = "Operation", hide_short_help = true)]
     pub(super) counters_clear: bool,
 
     /// Report files, interfaces and ends of connections on stderr; twice: also what is given up or dropped

@@ -188,6 +188,7 @@ pub fn parse(
 
 /// The command line together with the file that --config names, and what is to be said of that.
 fn matches(mut args: Vec<OsString>) -> Result<(ArgMatches, ini::FileOptions), clap::Error> {
+    let command = || ini::with_negations(command());
     let matches = command().try_get_matches_from(&args)?;
     let Some(path) = matches.get_one::<PathBuf>("config") else {
         return Ok((matches, ini::FileOptions::default()));
@@ -250,6 +251,10 @@ fn check_company(matches: &ArgMatches, args: &Args) -> Result<(), clap::Error> {
                 .zip(args.extract_max)
                 .is_some_and(|(min, max)| min > max),
             "--extract-min: is larger than --extract-max, so that no file is taken: give a smaller one",
+        ),
+        (
+            args.counters_clear && args.counters_file.is_none(),
+            "--counters-clear: counts anew behind each row of --counters-file: add --counters-file FILE",
         ),
         (
             given("dump_name") && args.dump.is_none(),

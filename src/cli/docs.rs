@@ -291,11 +291,14 @@ store-fragments = yes
 .fi
 .RE
 .PP
-What is wrong is told with its line, and nothing is read or written then. An option that is given on the command line, or one that excludes \
-what stands in the file, takes the place of the entry. A value may stand in quotation marks. \\fB--save-config\\fR prints such a file: what was given, and in comments what \
+What is wrong is told with its line, and nothing is read or written then. Of two entries for one option that differ the last one holds, and \
+a line on stderr says so. An option that is given on the command line, or one that excludes \
+what stands in the file, takes the place of the entry; \\fB--no-NAME\\fR there takes back what the file, or the command line before it, says \
+of option NAME (\\fB--no-live\\fR, \\fB--no-dump\\fR), and with it what says more of that one (\\fB--dump-name\\fR). A value may stand in quotation marks. \\fB--save-config\\fR prints such a file: what was given, and in comments what \
 is in force without having been given.
 .PP
-Sections and entries of INetReassembler.ini are understood as they are (yes, true, on, 1; no, false, off, 0); what has nothing of its kind here is \
+Sections and entries of INetReassembler.ini are understood as they are (yes, true, on, 1; no, false, off, 0). Where sections have an entry \
+each for what is one option here, and they differ, the larger one holds, so that nothing is given up sooner than one of them says, and a line on stderr names both. What has nothing of its kind here is \
 answered with a line on stderr and does nothing:";
 
 /// The section of the man page about `--state`.
@@ -315,7 +318,8 @@ The last run reads a capture without packets and keeps no state: it gives up wha
 gives: the packets of \\fB--write\\fR, \\fB--bypass\\fR and \\fB--dropped\\fR one behind the other (each file has a beginning of its own), the lines \
 of \\fB--json\\fR and of stdout, the entries of \\fB--har\\fR (each file is a whole document), and in their folders the files of \\fB--dump\\fR and \\fB--extract\\fR, \
 which go on by their names. Numbers of packets and connections, times, counters and the periods of \\fB--counters-file\\fR and \\fB--sctp-stats\\fR go on too; \
-\\fB--stats\\fR and \\fB--fail-if\\fR are about all pieces until then. A piece whose interfaces are described in the same words as those of the piece before is \
+\\fB--stats\\fR and \\fB--fail-if\\fR are about all pieces until then. Others than those of one run are \\fBinput.files\\fR, since each \
+piece is one, the peaks of \\fBbuffer\\fR, \\fBruntime\\fR, \\fBinputs\\fR and \\fBoutputs\\fR. A piece whose interfaces are described in the same words as those of the piece before is \
 a part of the same file.
 .PP
 Two pieces must not be read by two runs at once. A state belongs to the version of the program that wrote it, and to the settings that it was made with: where \

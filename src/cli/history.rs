@@ -2,10 +2,10 @@
 //!
 //! The file is continued by the next run, as long as its header names the same counters.
 
-use crate::base::counters::Counters;
+use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::periods::Periods;
 use crate::base::time::Timestamp;
-use crate::sink::writer::OutputError;
+use crate::sink::writer::{OutputError, wall_clock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -40,6 +40,9 @@ pub(super) struct CountersHistory {
     periods: Periods,
     /// What had been counted when the last row was written, where each row is of its period alone.
     before: Option<Counters>,
+    /// Octets of the rows of this run, and when it was opened.
+    written: u64,
+    opened: Timestamp,
     failed: Option<io::Error>,
 }
 
@@ -78,6 +81,8 @@ impl CountersHistory {
             columns,
             periods: Periods::new(period),
             before: per_period.then(Counters::default),
+            written: 0,
+            opened: wall_clock(),
             failed: None,
         })
     }
@@ -85,6 +90,21 @@ impl CountersHistory {
     /// The file that is written instead of the one that was named, because that one has other counters.
     pub(super) fn other(&self) -> Option<&Path> {
         self.other.as_deref()
+    }
+
+    /// What this run has written.
+    pub(super) fn channel(&self) -> ChannelCounters {
+        ChannelCounters {
+            name: self
+                .other
+                .as_ref()
+                .unwrap_or(&self.wanted)
+                .display()
+                .to_string(),
+            octets: self.written,
+            opened: self.opened,
+            ..ChannelCounters::default()
+        }
     }
 
     /// The last row of the file is cut short.
@@ -137,7 +157,7 @@ impl CountersHistory {
     /// # Errors
     ///
     /// The first error of the whole run.
-    pub(super) fn finish(mut self, counters: &Counters) -> Result<(), OutputError> {
+    pub(super) fn finish(&mut self, counters: &Counters) -> Result<(), OutputError> {
         if let Some(period) = self.periods.last() {
             self.row(counters, period);
         }
@@ -149,8 +169,8 @@ impl CountersHistory {
     /// # Errors
     ///
     /// The first error of the whole run.
-    pub(super) fn close(self) -> Result<(), OutputError> {
-        match self.failed {
+    pub(super) fn close(&mut self) -> Result<(), OutputError> {
+        match self.failed.take() {
             Some(source) => Err(error(&self.wanted, "write", source)),
             None => Ok(()),
         }
@@ -185,6 +205,8 @@ impl CountersHistory {
         // In one piece: whoever reads the file meets whole rows.
         if let Err(e) = self.file.write_all(row.as_bytes()) {
             self.failed.get_or_insert(e);
+        } else {
+            self.written += row.len() as u64;
         }
     }
 }

@@ -11,7 +11,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use ini_core::{Item, Parser};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::sync::LazyLock;
 
 /// What an entry of INetReassembler.ini is here.
 enum Meaning {
@@ -105,13 +106,68 @@ const NONE: &[&str] = &[
 /// The option that counts anew behind each row.
 const CLEAR: &str = "counters-clear";
 
-/// An option that an entry asks for.
+/// Options that say more of another one, and are taken back with it.
+const COMPANY: &[(&str, &str)] = &[
+    (CLEAR, "counters-file"),
+    ("dump-name", "dump"),
+    ("fields", "table"),
+    ("follow-form", "follow"),
+];
+
+/// What an entry says of an option.
+#[derive(Clone, PartialEq, Eq)]
+enum EntryValue {
+    No,
+    Yes,
+    Times(u8),
+    Value(String),
+}
+
+impl EntryValue {
+    const fn yes(is: bool) -> Self {
+        if is { Self::Yes } else { Self::No }
+    }
+
+    /// How much is asked for. What is no number is most: then it is the one that is refused.
+    fn size(&self) -> u64 {
+        match self {
+            Self::No => 0,
+            Self::Yes => 1,
+            Self::Times(times) => u64::from(*times),
+            Self::Value(text) if text == "off" => 0,
+            Self::Value(text) => {
+                let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+                text.get(..digits)
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(u64::MAX)
+            }
+        }
+    }
+}
+
+impl fmt::Display for EntryValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No => f.write_str("no"),
+            Self::Yes => f.write_str("yes"),
+            Self::Times(times) => write!(f, "{times}"),
+            Self::Value(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An option that an entry speaks of.
 struct Wanted<'a> {
     /// The name of the option; None for an input.
     long: Option<&'a str>,
-    value: Option<String>,
+    said: EntryValue,
     line: usize,
+    /// Section and name of the entry, where it is one of INetReassembler.ini.
+    other: Option<(&'static str, &'static str)>,
 }
+
+/// A line, the option that it is about, if any, and what is said of it.
+type Note = (usize, Option<String>, String);
 
 /// What a file of configuration asks for.
 #[derive(Default)]
@@ -151,19 +207,25 @@ pub(super) fn read(name: &str, text: &str, given: &ArgMatches) -> Result<FileOpt
         };
         done.map_err(|what| format!("{name}: line {line}: {what}"))?;
     }
-    file.close(is_given(&command, given, Some("counters-file")));
+    let closed = file.close(given);
+    closed.map_err(|(line, what)| format!("{name}: line {line}: {what}"))?;
     let mut options = FileOptions::default();
-    for (line, note) in file.notes {
-        options.notes.push(format!("{name}: line {line}: {note}"));
+    for (line, long, note) in file.notes {
+        // What the command line says is in force, whatever is said of it here.
+        if long.is_none_or(|long| !is_given(&command, given, Some(&long))) {
+            options.notes.push(format!("{name}: line {line}: {note}"));
+        }
     }
     for wanted in file.wanted {
         if is_given(&command, given, wanted.long) {
             continue;
         }
-        let arg: OsString = match (wanted.long, wanted.value) {
-            (Some(long), Some(value)) => format!("--{long}={value}").into(),
-            (Some(long), None) => format!("--{long}").into(),
-            (None, value) => format!("--read={}", value.unwrap_or_default()).into(),
+        let long = wanted.long.unwrap_or("read");
+        let (arg, times): (OsString, _) = match wanted.said {
+            EntryValue::No | EntryValue::Times(0) => continue,
+            EntryValue::Yes => (format!("--{long}").into(), 1),
+            EntryValue::Times(times) => (format!("--{long}").into(), usize::from(times)),
+            EntryValue::Value(value) => (format!("--{long}={value}").into(), 1),
         };
         // Each by itself, so that what is wrong has a line.
         if let Err(e) = command
@@ -180,17 +242,51 @@ pub(super) fn read(name: &str, text: &str, given: &ArgMatches) -> Result<FileOpt
                 .conditions
                 .push(format!("{name}: line {}", wanted.line));
         }
-        options.args.push(arg);
+        options.args.extend(vec![arg; times]);
     }
     Ok(options)
 }
 
-/// The command line has the option, or one that excludes it. None is an input.
+/// What `--no-NAME` takes back: name and identifier of each option that a file may have.
+static TAKEN_BACK: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let command = command();
+    let options = command.get_arguments().filter_map(|arg| {
+        let long = arg.get_long()?;
+        let is_entry = !NONE.contains(&long) && !long.starts_with("no-");
+        is_entry.then(|| (format!("no-{long}"), arg.get_id().as_str().to_owned()))
+    });
+    options.collect()
+});
+
+/// The command with `--no-NAME` for each option that a file may have: what it says of that is as if it were not there, and so is what
+/// stands before it on the command line.
+pub(super) fn with_negations(command: Command) -> Command {
+    let negations = TAKEN_BACK.iter().map(|(negation, id)| {
+        Arg::new(negation.as_str())
+            .long(negation.as_str())
+            .action(ArgAction::SetTrue)
+            .hide(true)
+            .overrides_with_all([negation.as_str(), id.as_str()])
+    });
+    command.args(negations)
+}
+
+/// The command line has the option itself.
+fn is_on_command_line(given: &ArgMatches, id: &str) -> bool {
+    let known = given.try_contains_id(id).unwrap_or(false);
+    known && given.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The command line has the option, or one that excludes it, or takes it back. None is an input.
 fn is_given(command: &Command, given: &ArgMatches, long: Option<&str>) -> bool {
-    let is = |id: &str| {
-        let known = given.try_contains_id(id).unwrap_or(false);
-        known && given.value_source(id) == Some(ValueSource::CommandLine)
-    };
+    let is = |id: &str| is_on_command_line(given, id);
+    if let Some(long) = long {
+        let company = COMPANY.iter().filter(|(of, _)| *of == long);
+        let company = company.map(|(_, with)| *with);
+        if company.chain([long]).any(|long| is(&format!("no-{long}"))) {
+            return true;
+        }
+    }
     let Some(long) = long.filter(|long| *long != "read") else {
         return is("inputs") || is("read");
     };
@@ -230,10 +326,10 @@ fn takes_none(arg: &Arg) -> bool {
 struct Entries<'a> {
     command: &'a Command,
     wanted: Vec<Wanted<'a>>,
-    notes: Vec<(usize, String)>,
-    /// Parts of --checksums and --disable, and the line of the first of them.
-    parts: BTreeMap<&'static str, (Vec<String>, usize)>,
-    /// The line that wants counters to begin anew with each row.
+    notes: Vec<Note>,
+    /// Parts of --checksums and --disable: what each says, if anything, and its line.
+    parts: BTreeMap<(&'static str, &'static str), (Option<String>, usize)>,
+    /// The line that wants counters to begin anew with each row, in the words of INetReassembler.ini.
     clears: Option<usize>,
     /// Sections whose channels are not opened.
     closed: Vec<String>,
@@ -291,7 +387,7 @@ impl<'a> Entries<'a> {
         let is = |text: &str, other: &str| text.eq_ignore_ascii_case(other);
         let row = OTHER.iter().find(|(s, k, _)| is(s, section) && is(k, key));
         if let Some((section, key, meaning)) = row {
-            let done = self.other(section, meaning, value, line);
+            let done = self.other((section, key), meaning, value, line);
             return done.map_err(|what| format!("{key}: {what}"));
         }
         let entries: Vec<&'a Arg> = self
@@ -340,33 +436,28 @@ impl<'a> Entries<'a> {
         match arg.get_action() {
             ArgAction::SetTrue => {
                 let on = yes(value).map_err(|what| format!("{long}: {what}"))?;
-                if on {
-                    self.want(long, None, line);
-                }
+                self.want(long, EntryValue::yes(on), line, None);
             }
             ArgAction::Count => {
                 let times = value.map_or(Ok(1), str::parse::<u8>);
                 let times = times.map_err(|_| format!("{long}: expected how often, as 2"))?;
-                for _ in 0..times.min(TIMES) {
-                    self.wanted.push(Wanted {
-                        long: Some(long),
-                        value: None,
-                        line,
-                    });
-                }
+                self.want(long, EntryValue::Times(times.min(TIMES)), line, None);
             }
             // Its value may be left out: yes is the option alone.
             ArgAction::Set | ArgAction::Append if takes_none(arg) && yes(value).is_ok() => {
-                if yes(value)? {
-                    self.want(long, None, line);
-                }
+                self.want(long, EntryValue::yes(yes(value)?), line, None);
             }
             ArgAction::Append => self.wanted.push(Wanted {
                 long: Some(long),
-                value: value.map(str::to_owned),
+                said: value.map_or(EntryValue::Yes, |value| EntryValue::Value(value.to_owned())),
                 line,
+                other: None,
             }),
-            _ => self.want(long, value, line),
+            _ => {
+                let said =
+                    value.map_or(EntryValue::Yes, |value| EntryValue::Value(value.to_owned()));
+                self.want(long, said, line, None);
+            }
         }
         Ok(())
     }
@@ -374,7 +465,7 @@ impl<'a> Entries<'a> {
     /// An entry of INetReassembler.ini.
     fn other(
         &mut self,
-        section: &'static str,
+        entry: (&'static str, &'static str),
         meaning: &Meaning,
         value: Option<&str>,
         line: usize,
@@ -385,47 +476,43 @@ impl<'a> Entries<'a> {
             Meaning::Value(..) | Meaning::Instead(_) if is_empty => {}
             Meaning::Value(long, unit) => {
                 let value = format!("{}{unit}", value.unwrap_or_default());
-                self.want(long, Some(&value), line);
+                self.want(long, EntryValue::Value(value), line, Some(entry));
             }
-            Meaning::Flag(long) => {
-                if yes(value)? {
-                    self.want(long, None, line);
-                }
-            }
+            Meaning::Flag(long) => self.want(long, EntryValue::yes(yes(value)?), line, Some(entry)),
             // Which file it is about may stand behind it.
             Meaning::Clear => self.clears = yes(value)?.then_some(line),
             Meaning::Checksum(layer) => {
                 let how = if yes(value)? { "verify" } else { "ignore" };
-                self.part("checksums", format!("{layer}={how}"), line);
+                self.part("checksums", layer, Some(format!("{layer}={how}")), line);
             }
             Meaning::Disable(transport) => {
-                if !yes(value)? {
-                    self.part("disable", (*transport).to_owned(), line);
-                }
+                let disabled = (!yes(value)?).then(|| (*transport).to_owned());
+                self.part("disable", transport, disabled, line);
             }
             // Yes is what is done anyway; a number is one of segments.
-            Meaning::LookBehind => match value.map(str::parse::<u32>) {
-                Some(Ok(n @ 2..)) => self.want("look-behind", Some(&format!("{n},200ms")), line),
-                _ => {
-                    if !yes(value)? {
-                        self.want("look-behind", Some("off"), line);
-                    }
-                }
-            },
+            Meaning::LookBehind => {
+                let said = match value.map(str::parse::<u32>) {
+                    Some(Ok(n @ 2..)) => format!("{n},200ms"),
+                    _ if yes(value)? => self.default_of("look-behind"),
+                    _ => "off".to_owned(),
+                };
+                self.want("look-behind", EntryValue::Value(said), line, Some(entry));
+            }
             Meaning::Verbose => {
                 let level = value.unwrap_or_default().parse::<u8>();
                 let level = level.map_err(|_| "expected a number".to_owned())?;
-                for _ in 0..level.min(TIMES) {
-                    self.wanted.push(Wanted {
-                        long: Some("verbose"),
-                        value: None,
-                        line,
-                    });
-                }
+                self.want(
+                    "verbose",
+                    EntryValue::Times(level.min(TIMES)),
+                    line,
+                    Some(entry),
+                );
             }
             Meaning::Channels => {
+                let section = entry.0.to_ascii_lowercase();
+                self.closed.retain(|closed| *closed != section);
                 if !yes(value)? {
-                    self.closed.push(section.to_ascii_lowercase());
+                    self.closed.push(section);
                 }
             }
             // What is switched off is not missed.
@@ -433,62 +520,120 @@ impl<'a> Entries<'a> {
             Meaning::Instead(text) => {
                 let note = format!("does nothing here: {text}");
                 // The host and the port of one thing are answered once.
-                if !self.notes.iter().any(|(_, known)| *known == note) {
-                    self.notes.push((line, note));
+                if !self.notes.iter().any(|(.., known)| *known == note) {
+                    self.notes.push((line, None, note));
                 }
             }
         }
         Ok(())
     }
 
-    fn part(&mut self, long: &'static str, part: String, line: usize) {
-        let (parts, _) = self.parts.entry(long).or_insert_with(|| (Vec::new(), line));
-        parts.push(part);
+    /// What an option is where nobody says anything of it.
+    fn default_of(&self, long: &str) -> String {
+        let mut all = self.command.get_arguments();
+        let arg = all.find(|arg| arg.get_long() == Some(long));
+        let default = arg.and_then(|arg| arg.get_default_values().first()?.to_str());
+        default.unwrap_or_default().to_owned()
+    }
+
+    fn part(&mut self, long: &'static str, part: &'static str, value: Option<String>, line: usize) {
+        let new = (value, line);
+        let before = self.parts.insert((long, part), new.clone());
+        if let Some((_, at)) = before.filter(|(before, _)| *before != new.0) {
+            self.replaced(long, at, line);
+        }
+    }
+
+    /// Two entries say different things of one option, and the later one holds.
+    fn replaced(&mut self, long: &str, before: usize, line: usize) {
+        let note = format!("{long}: was another one in line {before}: this one holds");
+        self.notes.push((line, Some(long.to_owned()), note));
     }
 
     /// An option that can be given once. Another entry that says the same is none; of two that differ the last one holds, and that
-    /// is told.
-    fn want(&mut self, long: &str, value: Option<&str>, line: usize) {
-        let Some(arg) = self
-            .command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(long))
-        else {
+    /// is told. Sections of INetReassembler.ini that have an entry each, and share an option here, are told of too: the larger one holds,
+    /// with which nothing is given up sooner than it says.
+    fn want(
+        &mut self,
+        long: &str,
+        said: EntryValue,
+        line: usize,
+        other: Option<(&'static str, &'static str)>,
+    ) {
+        let mut all = self.command.get_arguments();
+        let Some(arg) = all.find(|arg| arg.get_long() == Some(long)) else {
             return;
         };
+        let long = arg.get_long();
         let new = Wanted {
-            long: arg.get_long(),
-            value: value.map(str::to_owned),
+            long,
+            said,
             line,
+            other,
         };
-        let before = self.wanted.iter_mut().find(|w| w.long == new.long);
-        match before {
-            Some(before) if before.value == new.value => {}
-            Some(before) => {
+        let Some(before) = self.wanted.iter_mut().find(|w| w.long == long) else {
+            self.wanted.push(new);
+            return;
+        };
+        if before.said == new.said {
+            return;
+        }
+        let name = long.unwrap_or_default();
+        match (before.other, new.other) {
+            (Some(first), Some(second)) if first != second => {
+                let [(s1, e1), (s2, e2)] = [first, second];
+                let more = new.said.size() > before.said.size();
+                let holds = if more { &new.said } else { &before.said };
                 let note = format!(
-                    "{long}: was another one in line {}: this one holds",
-                    before.line
+                    "{name}: is one option for [{s1}] {e1} (line {}: {}) and [{s2}] {e2} ({}): {holds} holds, the larger one",
+                    before.line, before.said, new.said
                 );
-                *before = new;
-                self.notes.push((line, note));
+                self.notes.push((line, Some(name.to_owned()), note));
+                if more {
+                    *before = new;
+                }
             }
-            None => self.wanted.push(new),
+            _ => {
+                let at = std::mem::replace(before, new).line;
+                self.replaced(name, at, line);
+            }
         }
     }
 
-    /// The file has ended. `has_counters`: the command line names a file of counters.
-    fn close(&mut self, has_counters: bool) {
+    /// The file has ended. `given`: what the command line has.
+    fn close(&mut self, given: &ArgMatches) -> Result<(), (usize, String)> {
+        let is_wanted = |w: &&Wanted<'_>, long| w.long == Some(long) && w.said != EntryValue::No;
+        let named = self.wanted.iter().any(|w| is_wanted(&w, "counters-file"));
+        let command = self.command;
+        let has_counters = is_on_command_line(given, "counters_file")
+            || named && !is_given(command, given, Some("counters-file"));
         if let Some(line) = self.clears.take() {
-            let named = |w: &Wanted<'_>| w.long == Some("counters-file");
-            if has_counters || self.wanted.iter().any(named) {
-                self.want(CLEAR, None, line);
+            if has_counters {
+                self.want(CLEAR, EntryValue::Yes, line, None);
             } else {
                 let note = "does nothing here: HistoryFile names no file".to_owned();
-                self.notes.push((line, note));
+                self.notes.push((line, None, note));
             }
         }
-        for (long, (parts, line)) in std::mem::take(&mut self.parts) {
-            self.want(long, Some(&parts.join(",")), line);
+        let clears = self.wanted.iter().find(|w| is_wanted(w, CLEAR));
+        if let Some(clears) = clears.filter(|_| !has_counters)
+            && !is_given(command, given, Some(CLEAR))
+        {
+            return Err((
+                clears.line,
+                format!("{CLEAR}: counts anew behind each row of a file: add counters-file = FILE"),
+            ));
+        }
+        let mut joined: BTreeMap<&str, (Vec<String>, usize)> = BTreeMap::new();
+        for ((long, _), (part, line)) in std::mem::take(&mut self.parts) {
+            if let Some(part) = part {
+                let (parts, first) = joined.entry(long).or_insert_with(|| (Vec::new(), line));
+                parts.push(part);
+                *first = line.min(*first);
+            }
+        }
+        for (long, (parts, line)) in joined {
+            self.want(long, EntryValue::Value(parts.join(",")), line, None);
         }
         for (section, address, line) in std::mem::take(&mut self.channels) {
             if self.closed.contains(&section) {
@@ -497,10 +642,12 @@ impl<'a> Entries<'a> {
             let long = (section == "output").then_some("write");
             self.wanted.push(Wanted {
                 long,
-                value: Some(address),
+                said: EntryValue::Value(address),
                 line,
+                other: None,
             });
         }
+        Ok(())
     }
 }
 
@@ -587,7 +734,21 @@ fn quoted(value: Option<&str>, long: &str) -> Result<String, String> {
 
 /// The entries of INetReassembler.ini, for the man page: section, entry, what it is here.
 pub(super) fn other_entries() -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    OTHER.iter().map(|(section, entry, meaning)| {
+    // Sections that share an option are told what becomes of it.
+    let shared = |long: &str| {
+        let same = OTHER.iter().filter(|(_, _, meaning)| match meaning {
+            Meaning::Value(other, _) | Meaning::Flag(other) => *other == long,
+            _ => false,
+        });
+        same.count() > 1
+    };
+    OTHER.iter().map(move |(section, entry, meaning)| {
+        let largest = match meaning {
+            Meaning::LookBehind => "; the largest of all sections holds",
+            Meaning::Value(long, _) if shared(long) => "; the largest of all sections holds",
+            Meaning::Flag(long) if shared(long) => ", where one of the sections says yes",
+            _ => "",
+        };
         let words = match meaning {
             Meaning::Value(long, "") => format!("--{long}"),
             Meaning::Value(long, "m") => format!("--{long}, in minutes"),
@@ -602,6 +763,6 @@ pub(super) fn other_entries() -> impl Iterator<Item = (&'static str, &'static st
             Meaning::Channels => "0: channels (NAME = URI) of the section are left out".to_owned(),
             Meaning::Instead(text) => format!("does nothing: {text}"),
         };
-        (*section, *entry, words)
+        (*section, *entry, words + largest)
     })
 }

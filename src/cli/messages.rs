@@ -36,6 +36,8 @@ pub(super) struct Messages<'a> {
     /// What stands on stderr, and has to go aside for each line.
     bar: Option<ProgressBar>,
     log: Option<LogFile>,
+    /// A line could not be written to the log, which has been told.
+    log_failed: bool,
 }
 
 struct LogFile {
@@ -50,6 +52,7 @@ impl<'a> Messages<'a> {
             stderr,
             bar: None,
             log: None,
+            log_failed: false,
         }
     }
 
@@ -89,15 +92,33 @@ impl<'a> Messages<'a> {
     /// Says something about the whole run.
     pub(super) fn line(&mut self, level: Level, text: &str) {
         let line = shown(text);
+        let mut is_logged = false;
         if let Some(log) = &mut self.log {
-            // In one piece: whoever follows the file meets whole lines. Where it cannot be written, nobody can be informed of that.
+            // In one piece: whoever follows the file meets whole lines.
             let row = format!("{} {} {line}\n", time(), level.text());
-            let _ = log.file.write_all(row.as_bytes());
+            match log.file.write_all(row.as_bytes()) {
+                Ok(()) => is_logged = true,
+                Err(_) if self.log_failed => {}
+                Err(e) => {
+                    self.log_failed = true;
+                    let what = format!(
+                        "{}: cannot write: {e}: what it lacks follows here",
+                        log.path.display()
+                    );
+                    let what = shown(&without_numbers(&what));
+                    let _ = self.beside(|stderr| writeln!(stderr, "inet-asm: {what}"));
+                }
+            }
         }
-        if self.log.is_none() || level == Level::Error {
+        if !is_logged || level == Level::Error {
             // Where stderr cannot be written, nobody can be informed of that.
             let _ = self.beside(|stderr| writeln!(stderr, "inet-asm: {line}"));
         }
+    }
+
+    /// Something that was said does not stand in the log.
+    pub(super) const fn log_failed(&self) -> bool {
+        self.log_failed
     }
 
     /// Writes to stderr what may be no message.
@@ -227,6 +248,19 @@ mod tests {
         messages.reopen().unwrap();
         messages.line(Level::Info, "1 packet");
         assert_eq!(String::from_utf8(out).unwrap(), "inet-asm: c: d\n");
+        // Where it cannot be written, that is told once, and stderr has the lines.
+        let mut out = Vec::new();
+        let mut messages = Messages::new(&mut out);
+        messages.log_to(Path::new("/dev/full")).unwrap();
+        assert!(!messages.log_failed());
+        messages.say(Level::Info, &"a: b");
+        messages.say(Level::Error, &"c: d");
+        assert!(messages.log_failed());
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "inet-asm: /dev/full: cannot write: No space left on device: what it lacks follows here\n\
+             inet-asm: a: b\ninet-asm: c: d\n"
+        );
         let lines = |path: &Path| {
             let text = std::fs::read_to_string(path).unwrap();
             let behind = |line: &str| line.split_once("Z ").unwrap().1.to_owned();

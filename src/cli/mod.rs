@@ -36,5 +36,6 @@ pub use config::{Config, Invocation, colors_are_unwanted, parse};
 pub use docs::{asked_for, first_screen, list_protocols, man};
 pub use messages::complain;
 pub use run::{FAILED, run};
+pub use signals::Signals;
 pub use usage::one_line;
 pub use values::{ShownProgress, Stats, StatsFormat};

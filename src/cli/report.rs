@@ -7,7 +7,7 @@ use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::flow::Transport;
 use crate::base::limits::{Tunnel, Tunnels};
 use crate::base::protocol::NO_PROTOCOL;
-use crate::base::time::date_and_time;
+use crate::base::time::{Timestamp, date_and_time};
 use crate::sink::OddPort;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
@@ -33,7 +33,10 @@ pub fn write(
             channels.text(color, out)
         }
         StatsFormat::Json => json(counters, stats, channels, out),
-        StatsFormat::Csv => csv(counters, stats, protocols, out),
+        StatsFormat::Csv => {
+            csv(counters, stats, protocols, out)?;
+            channels.csv(out)
+        }
     }
 }
 
@@ -88,6 +91,40 @@ impl Channels {
         }
         Ok(())
     }
+
+    /// A line of names, and a line for each of them. What is not counted is empty.
+    fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
+        let lists = CHANNELS.iter().zip([&self.inputs, &self.outputs]);
+        let all = lists.flat_map(|(list, all)| all.iter().map(move |channel| (list, channel)));
+        for (i, (list, channel)) in all.enumerate() {
+            if i == 0 {
+                writeln!(out, "list,name,packets,octets,messages,opened")?;
+            }
+            let number = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+            let name = csv_value(&channel.name);
+            let (packets, messages) = (number(channel.packets), number(channel.messages));
+            let (octets, opened) = (channel.octets, utc(channel.opened));
+            writeln!(out, "{list},{name},{packets},{octets},{messages},{opened}")?;
+        }
+        Ok(())
+    }
+}
+
+/// When something was opened, to the second.
+fn utc(time: Timestamp) -> String {
+    let text = date_and_time(time, b'T');
+    let text = String::from_utf8_lossy(text.get(..19).unwrap_or_default());
+    format!("{text}Z")
+}
+
+/// A value of CSV (RFC 4180).
+fn csv_value(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    if text.contains([',', '"']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 /// A channel as JSON has it.
@@ -100,9 +137,7 @@ impl Serialize for ChannelObject<'_> {
         map.serialize_entry("packets", &self.0.packets)?;
         map.serialize_entry("octets", &self.0.octets)?;
         map.serialize_entry("messages", &self.0.messages)?;
-        let opened = date_and_time(self.0.opened, b'T');
-        let opened = String::from_utf8_lossy(opened.get(..19).unwrap_or_default());
-        map.serialize_entry("opened", &format!("{opened}Z"))?;
+        map.serialize_entry("opened", &utc(self.0.opened))?;
         map.end()
     }
 }
@@ -347,8 +382,8 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
     let most = |some: u64, all: u64| some > 0 && some >= all - all / 10;
     let tunnels = [
         // It may carry mirrored frames, which are opened with it.
-        (c.link.closed_gre, "GRE", "gre,erspan"),
-        (c.link.closed_ipip, "IP in IP", "ipip"),
+        (c.ipv4.closed_gre + c.ipv6.closed_gre, "GRE", "gre,erspan"),
+        (c.ipv4.closed_ipip + c.ipv6.closed_ipip, "IP in IP", "ipip"),
         (c.udp.closed_vxlan, "VXLAN", "vxlan"),
         (c.udp.closed_geneve, "GENEVE", "geneve"),
         (c.udp.closed_gtp, "GTP", "gtp"),
@@ -539,6 +574,10 @@ fn csv(
             values.push(value.to_string());
         }
     });
+    // Inputs or outputs alone were asked for.
+    if names.is_empty() {
+        return Ok(());
+    }
     writeln!(out, "{}", names.join(","))?;
     writeln!(out, "{}", values.join(","))
 }
@@ -758,9 +797,9 @@ mod tests {
             hints(c, &seen).concat()
         };
         assert_eq!(hint(&c, false), "");
-        (c.ipv4.packets, c.link.closed_gre) = (10, 8);
+        (c.ipv4.packets, c.ipv4.closed_gre) = (10, 8);
         assert_eq!(hint(&c, false), "");
-        c.link.closed_gre = 9;
+        c.ipv4.closed_gre = 9;
         assert!(hint(&c, false).contains("--decapsulate gre"));
         // In a tunnel that was opened; what is inside was counted beside its outside.
         let mut c = Counters::default();

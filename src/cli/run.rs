@@ -55,19 +55,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// behind every read is most of the work.
 const GATHERED: u32 = 64;
 
-/// Reads the inputs to their end and gives the exit status.
-pub fn run(config: &Config) -> u8 {
+/// Reads the inputs to their end and gives the exit status. `signals`: what the process is asked meanwhile.
+pub fn run(config: &Config, signals: Signals) -> u8 {
     let mut messages = Wrapping::new(io::stderr(), config.stderr_width);
-    run_with(config, Signals::catch, &mut messages)
+    run_with(config, signals, &mut messages)
 }
 
 /// A run. What goes wrong, and the counters, are written to `stderr`.
-fn run_with(
-    config: &Config,
-    listen: impl FnOnce() -> io::Result<Signals>,
-    stderr: &mut dyn Write,
-) -> u8 {
-    match Run::new(config, listen, Messages::new(stderr)) {
+fn run_with(config: &Config, signals: Signals, stderr: &mut dyn Write) -> u8 {
+    match Run::new(config, signals, Messages::new(stderr)) {
         Ok(run) => run.execute(),
         Err(status) => status,
     }
@@ -126,11 +122,8 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// The exit status, once it was written to `messages` what is wrong.
-    fn new(
-        config: &'a Config,
-        listen: impl FnOnce() -> io::Result<Signals>,
-        mut messages: Messages<'a>,
-    ) -> Result<Self, u8> {
+    fn new(config: &'a Config, signals: Signals, mut messages: Messages<'a>) -> Result<Self, u8> {
+        signals.end_at_once(false);
         if let Some(path) = &config.log_file
             && let Err(e) = messages.log_to(path)
         {
@@ -142,8 +135,6 @@ impl<'a> Run<'a> {
             messages.say(Level::Error, what);
             FAILED
         };
-        let signals =
-            listen().map_err(|e| fail(&format_args!("signals: cannot be caught: {e}")))?;
         let before = state::read(config).map_err(|e| fail(&e))?;
         let (before, stages) = match before {
             Some(read) => (read.run, Some((read.queue, read.stages, read.rest))),
@@ -179,10 +170,30 @@ impl<'a> Run<'a> {
             });
             signals.end_at_once(false);
         }
-        inputs.begin().map_err(|e| fail(&e))?;
+        // Until the first input says what it is there is no output, and nothing but this can be asked for.
+        let mut pace = Pace::new(Instant::now(), &inputs.totals().counters);
+        let begun = inputs.begin(&mut |input| {
+            if signals.counters() {
+                let runtime = pace.counters(Instant::now(), input, None);
+                let counters = stages
+                    .as_ref()
+                    .map(|(_, stages, _)| stages.counters().clone());
+                let mut counters = counters.unwrap_or_default();
+                (counters.input, counters.runtime) = (input.clone(), runtime);
+                // Nobody can be told that nobody can be told.
+                let _ = report_beside(&mut messages, config, &counters, &Channels::default());
+            }
+        });
+        if let Err(e) = begun {
+            messages.say(Level::Error, &e);
+            return Err(FAILED);
+        }
+        let mut fail = |what: &dyn Display| {
+            messages.say(Level::Error, what);
+            FAILED
+        };
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
         signals.end_at_once(true);
-        let pace = Pace::new(Instant::now(), &inputs.totals().counters);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
         let mut sctp_stats = match &config.sctp_stats {
             Some(path) => {
@@ -332,7 +343,7 @@ impl<'a> Run<'a> {
         }
         // Where a state is kept, a period that has begun goes on.
         let goes_on = self.config.save_state.is_some();
-        if let Some(stats) = self.sctp_stats.take() {
+        if let Some(stats) = &mut self.sctp_stats {
             let done = if goes_on {
                 stats.close()
             } else {
@@ -342,9 +353,9 @@ impl<'a> Run<'a> {
                 self.fail(&e);
             }
         }
-        if let Some(history) = self.history.take() {
+        self.count_inputs();
+        if let Some(history) = &mut self.history {
             self.cleared = history.cleared().cloned();
-            self.count_inputs();
             let done = if goes_on {
                 history.close()
             } else {
@@ -366,7 +377,7 @@ impl<'a> Run<'a> {
             None => self.sum_up(),
         }
         let held = self.conditions_held();
-        if self.failed {
+        if self.failed || self.messages.log_failed() {
             FAILED
         } else if held {
             HELD
@@ -477,8 +488,9 @@ impl<'a> Run<'a> {
     /// The counters as they are shown: since the last row of --counters-file, where that clears them.
     fn shown_counters(&mut self) -> Counters {
         self.count_inputs();
-        let cleared = self.history.as_ref().and_then(CountersHistory::cleared);
-        let cleared = cleared.or(self.cleared.as_ref());
+        let history = self.history.as_ref();
+        let cleared = history.and_then(CountersHistory::cleared);
+        let cleared = self.cleared.as_ref().or(cleared);
         let counters = self.assembler.counters();
         cleared.map_or_else(|| counters.clone(), |before| counters.since(before))
     }
@@ -545,17 +557,16 @@ impl<'a> Run<'a> {
         }
         if asked(CHANNELS[1]) {
             channels.outputs = self.assembler.sink().channels();
+            let stats = self.sctp_stats.as_ref().map(SctpStats::channel);
+            let history = self.history.as_ref().map(CountersHistory::channel);
+            channels.outputs.extend(stats.into_iter().chain(history));
         }
         let counters = if asked("runtime") {
             self.counters_of_clock()
         } else {
             self.shown_counters()
         };
-        let names = self.config.rules.names();
-        let look = (self.config.stderr_color, self.config.stderr_width);
-        let written = self
-            .messages
-            .beside(|stderr| report::write(&counters, stats, &channels, look, &names, stderr));
+        let written = report_beside(&mut self.messages, self.config, &counters, &channels);
         // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
         let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         self.failed |= written.is_err_and(|e| !gone(&e));
@@ -1016,6 +1027,19 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Prints the counters on stderr as they are asked for while a run goes on: all of them, where nobody has asked for some.
+fn report_beside(
+    messages: &mut Messages<'_>,
+    config: &Config,
+    counters: &Counters,
+    channels: &Channels,
+) -> io::Result<()> {
+    let stats = config.stats.clone().unwrap_or_default();
+    let names = config.rules.names();
+    let look = (config.stderr_color, config.stderr_width);
+    messages.beside(|stderr| report::write(counters, &stats, channels, look, &names, stderr))
+}
+
 /// Warnings about the order of inputs: there is one of them.
 const WRONG_ORDER: &str = "inputs in the wrong order";
 /// Warnings about blocks that were left out: there is one of them.
@@ -1181,7 +1205,11 @@ mod tests {
             panic!("no run");
         };
         let mut messages = Vec::new();
-        let status = run_with(&config, || Ok(Signals::none(Stop::new()?.0)), &mut messages);
+        let status = run_with(
+            &config,
+            Signals::none(Stop::new().unwrap().0),
+            &mut messages,
+        );
         (status, String::from_utf8(messages).unwrap())
     }
 
@@ -1315,7 +1343,7 @@ mod tests {
         });
         let (stop, mut wish) = Stop::new().unwrap();
         wish.write_all(&[0]).unwrap();
-        let status = run_with(&config, || Ok(Signals::none(stop)), &mut io::sink());
+        let status = run_with(&config, Signals::none(stop), &mut io::sink());
         assert_eq!(status, 0);
         assert!(!times(&out).is_empty());
         drop(writer.join().unwrap());

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What signals have asked for.
-pub(super) struct Signals {
+pub struct Signals {
     pub(super) stop: Stop,
     /// SIGINT and SIGTERM end the program at once.
     at_once: Arc<AtomicBool>,
@@ -25,7 +25,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Signals are not caught; `stop` may be asked by other means.
-    pub(super) fn none(stop: Stop) -> Self {
+    pub fn none(stop: Stop) -> Self {
         let flag = Arc::<AtomicBool>::default;
         Self {
             stop,
@@ -36,17 +36,19 @@ impl Signals {
         }
     }
 
-    /// Catches signals. The first SIGINT or SIGTERM asks for an end, the second one ends the program at once.
+    /// Catches signals, which is the first thing that the program does: others would end it. The first SIGINT or SIGTERM asks for an
+    /// end, the second one ends the program at once, and so does any as long as no run has begun.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn catch() -> io::Result<Self> {
+    pub fn catch() -> io::Result<Self> {
         let (stop, wish) = Stop::new()?;
         let (stop, bell) = stop.with_bell()?;
         // A ring more is lost, where the bell has not been heard yet: the handler must not wait.
         bell.set_nonblocking(true)?;
         let signals = Self::none(stop);
+        signals.end_at_once(true);
         let requested = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             flag::register_conditional_default(signal, Arc::clone(&requested))?;

@@ -244,7 +244,8 @@ impl Ip {
                     IpNumber::AUTHENTICATION_HEADER | IpNumber::ENCAPSULATING_SECURITY_PAYLOAD
                 )
             {
-                count_closed_tunnel(cx, headers.protocol);
+                let c = &mut cx.counters.ipv4;
+                count_closed_tunnel((&mut c.closed_gre, &mut c.closed_ipip), headers.protocol);
                 cx.discard(Discard::Ipv4NotTransport);
                 return None;
             }
@@ -252,7 +253,8 @@ impl Ip {
         }
         // After the fragment: the protocol of a fragment says what the whole carries.
         if !is_wanted(&cx.limits, headers.protocol) {
-            count_closed_tunnel(cx, headers.protocol);
+            let c = &mut cx.counters.ipv4;
+            count_closed_tunnel((&mut c.closed_gre, &mut c.closed_ipip), headers.protocol);
             cx.discard(Discard::Ipv4NotTransport);
             return None;
         }
@@ -281,7 +283,8 @@ impl Ip {
             cx.counters.ipv6.atomic_fragments += 1;
         }
         if !is_wanted(&cx.limits, headers.protocol) {
-            count_closed_tunnel(cx, headers.protocol);
+            let c = &mut cx.counters.ipv6;
+            count_closed_tunnel((&mut c.closed_gre, &mut c.closed_ipip), headers.protocol);
             cx.discard(Discard::Ipv6NotTransport);
             return None;
         }
@@ -388,11 +391,10 @@ impl Refused {
 }
 
 /// Counts a packet that is dropped because what it carries is a tunnel which nobody asked to open.
-fn count_closed_tunnel(cx: &mut Context, protocol: u8) {
-    let counters = &mut cx.counters.link;
+fn count_closed_tunnel((gre, ipip): (&mut u64, &mut u64), protocol: u8) {
     match IpNumber(protocol) {
-        IpNumber::GRE => counters.closed_gre += 1,
-        IpNumber::IPV4 | IpNumber::IPV6 => counters.closed_ipip += 1,
+        IpNumber::GRE => *gre += 1,
+        IpNumber::IPV4 | IpNumber::IPV6 => *ipip += 1,
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 //! A file takes all periods; a folder gets one numbered file for each. A period begins with the first packet or where the
 //! last one ended; those in which nothing was captured are left out.
 
+use crate::base::counters::ChannelCounters;
 use crate::base::periods::Periods;
 use crate::base::time::Timestamp;
 use crate::sink::writer::{self, BufferedWriter, OutputError, Reopened, Target};
@@ -28,6 +29,9 @@ pub struct SctpStats {
     name: PathBuf,
     to: StatsTarget,
     periods: Periods,
+    /// Octets of the files of a folder, and when it was opened.
+    written: u64,
+    opened: Timestamp,
     failed: Option<io::Error>,
 }
 
@@ -74,6 +78,8 @@ impl SctpStats {
             name: PathBuf::from(writer::shown(&name)),
             to,
             periods: Periods::new(PERIOD),
+            written: 0,
+            opened: writer::wall_clock(),
             failed: None,
         })
     }
@@ -84,6 +90,19 @@ impl SctpStats {
             && to.reopen(done)
         {
             to.write([CSV_HEADER.as_bytes()]);
+        }
+    }
+
+    /// What went into it.
+    pub fn channel(&self) -> ChannelCounters {
+        match &self.to {
+            StatsTarget::File(to) => to.channel(),
+            StatsTarget::Folder(..) => ChannelCounters {
+                name: self.name.display().to_string(),
+                octets: self.written,
+                opened: self.opened,
+                ..ChannelCounters::default()
+            },
         }
     }
 
@@ -122,7 +141,7 @@ impl SctpStats {
     /// # Errors
     ///
     /// The first error of the whole run.
-    pub fn finish(mut self, links: &[LinkStats]) -> Result<(), OutputError> {
+    pub fn finish(&mut self, links: &[LinkStats]) -> Result<(), OutputError> {
         let (start, end) = self.periods.last().unwrap_or_default();
         self.rows(links, start, end);
         self.close()
@@ -133,11 +152,11 @@ impl SctpStats {
     /// # Errors
     ///
     /// The first error of the whole run.
-    pub fn close(mut self) -> Result<(), OutputError> {
+    pub fn close(&mut self) -> Result<(), OutputError> {
         if let StatsTarget::File(to) = &mut self.to {
             return to.flush().map(|_| ());
         }
-        match self.failed {
+        match self.failed.take() {
             Some(source) => Err(OutputError {
                 name: self.name.display().to_string(),
                 doing: "write",
@@ -159,7 +178,9 @@ impl SctpStats {
             }
             StatsTarget::Folder(folder, number) => new_file(folder, number).and_then(|mut to| {
                 to.write_all(CSV_HEADER.as_bytes())?;
-                to.write_all(rows.as_bytes())
+                to.write_all(rows.as_bytes())?;
+                self.written += (CSV_HEADER.len() + rows.len()) as u64;
+                Ok(())
             }),
         };
         self.failed = done.err();

@@ -550,6 +550,8 @@ pub(crate) struct BufferedWriter {
     each: bool,
     /// Octets that were written from the buffer, or past it.
     written: u64,
+    /// Messages in that; None where it holds something else.
+    messages: Option<u64>,
     opened: Timestamp,
     failed: Option<io::Error>,
     /// The path and the file there, where that can be opened anew.
@@ -567,6 +569,7 @@ impl BufferedWriter {
             buffer: Vec::new(),
             each,
             written: 0,
+            messages: None,
             opened: wall_clock(),
             failed: None,
             path: None,
@@ -671,8 +674,22 @@ impl BufferedWriter {
         ChannelCounters {
             name: self.name.clone(),
             octets: self.written + self.buffer.len() as u64,
+            messages: self.messages,
             opened: self.opened,
             ..ChannelCounters::default()
+        }
+    }
+
+    /// The same; messages are written to it, which [`messages`](Self::messages) counts.
+    pub(crate) fn of_messages(mut self) -> Self {
+        self.messages = Some(0);
+        self
+    }
+
+    /// What is written next has so many messages in it.
+    pub(crate) fn messages(&mut self, more: u64) {
+        if let Some(messages) = &mut self.messages {
+            *messages += more;
         }
     }
 

@@ -48,6 +48,14 @@ impl Counters {
                 of(section, "packets"),
                 self.sum(section, &["passed", "reassembled_fragments"]) + self.dropped(section),
             );
+            // Tunnels that were not opened are a part of what was dropped.
+            let closed = self.sum(section, &["closed_gre", "closed_ipip"]);
+            let dropped = of(section, "other_protocol");
+            assert!(
+                closed <= dropped,
+                "{}: {section}: {closed} of {dropped}",
+                self.at
+            );
         }
         self.equal(
             "tunnel",

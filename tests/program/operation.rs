@@ -285,6 +285,7 @@ fn a_configuration_of_another_program_runs() {
         (9, "copies are counted"),
         (25, "log-file"),
         (30, "SIGHUP"),
+        (31, "packet-buffered"),
         (34, "SIGUSR1"),
         (50, "begins to read"),
     ] {
@@ -296,7 +297,7 @@ fn a_configuration_of_another_program_runs() {
             .lines()
             .filter(|l| l.contains("other.ini: line"))
             .count(),
-        5
+        6
     );
     done.code(0);
     // What waits is kept, until a run gives it up.
@@ -546,7 +547,8 @@ fn inputs_and_outputs_are_counted_one_by_one() {
     }
     assert_eq!(all["inputs"][1]["name"], names[1]);
     assert_eq!(sum("outputs", "packets"), total("output", "packets"));
-    assert_eq!(sum("inputs", "messages"), sum("outputs", "messages"));
+    // Of two outputs for packets one has what the other has not, and JSON has all.
+    assert_eq!(2 * sum("inputs", "messages"), sum("outputs", "messages"));
     assert_eq!(all["outputs"][1]["messages"], all["inputs"][1]["messages"]);
     assert!(all["outputs"][1]["messages"].as_u64() > Some(0));
     for (i, path) in [http, dns, rest].iter().enumerate() {
@@ -581,6 +583,56 @@ fn inputs_and_outputs_are_counted_one_by_one() {
         let sum = sizes.sum::<u64>();
         assert!(sum > 1000 && octets == Some(sum), "{folder}: {sum} {all}");
     }
+    // Each that takes messages says how many: of lines, rows, both halves of an exchange.
+    let (har, csv, stats) = (at("x.har"), at("c.csv"), at("s.csv"));
+    let others = [
+        "--har",
+        &har,
+        "--counters-file",
+        &csv,
+        "--sctp-stats",
+        &stats,
+    ];
+    for (form, messages) in [
+        ("-p", 16),
+        ("--table", 16),
+        ("--table=http", 16),
+        ("--table=connections", 0),
+    ] {
+        let args = [&[form, "-s=json,outputs", &names[0]], &others[..]].concat();
+        let all: serde_json::Value = serde_json::from_str(&run(args, b"").stderr).expect("JSON");
+        let rows = all["outputs"].as_array().expect("a list");
+        let of = |name: &str| rows.iter().find(|row| row["name"] == name).expect("a row");
+        assert_eq!(
+            of("stdout")["messages"].as_u64().unwrap_or(0),
+            messages,
+            "{form}"
+        );
+        assert_eq!(of(&har)["messages"], 16);
+        for path in [&har, &stats] {
+            let octets = fs::metadata(path).expect("written").len();
+            assert_eq!(of(path)["octets"], octets, "{path}");
+        }
+        assert!(of(&csv)["octets"].as_u64() > Some(1000));
+    }
+    // CSV has lines of its own for them, and none where no counter was asked for.
+    let text = run(["-n", "-s=csv,inputs,input.packets", &names[1]], b"").stderr;
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "input.packets",
+            lines[1],
+            "list,name,packets,octets,messages,opened"
+        ]
+    );
+    assert!(
+        lines[3].starts_with(&format!("inputs,{},{},", names[1], lines[1])),
+        "{text}"
+    );
+    let text = run(["-n", "-s=csv,inputs", &names[1]], b"").stderr;
+    assert_eq!(text.lines().collect::<Vec<_>>()[0], lines[2]);
+    assert_eq!(text.lines().count(), 2, "{text}");
     // As text, for people; and not where nobody asks.
     let text = run(["-n", "-s=inputs", &names[1]], b"").stderr;
     assert!(
@@ -632,4 +684,215 @@ fn what_waits_is_counted_by_stage() {
             }
         }
     }
+}
+
+/// Sections of INetReassembler.ini that share an option are told what holds, and a flag can be switched off again.
+#[test]
+fn what_several_entries_say_of_one_option_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("x.ini");
+    let ini = path.to_str().expect("UTF-8");
+    let with = |text: &str, args: &[&str]| {
+        fs::write(&path, text).expect("written");
+        run([&["--config", ini], args].concat(), b"")
+    };
+    let in_force = |text: &str, args: &[&str], line: &str| {
+        let saved = with(text, &[args, &["--save-config"]].concat()).text();
+        saved.lines().any(|l| l == line)
+    };
+    let capture = testdata("dns-udp.pcap");
+    let capture = capture.to_str().expect("UTF-8");
+    for (first, second, line, words) in [
+        (
+            "[IPReassembler]\nMaxActivePackets=5000\n",
+            "[TCPReassembler]\nMaxActivePackets=100\n",
+            "max-active-packets = 5000",
+            "5000 holds, the larger one",
+        ),
+        (
+            "[TCPReassembler]\nSessionTimeOutSec=60\n",
+            "[SCTPReassembler]\nStreamTimeOutSec=600\n",
+            "session-timeout = 600s",
+            "600s holds, the larger one",
+        ),
+        (
+            "[TCPReassembler]\nLookBehindOnStartUp=32\n",
+            "[SCTPReassembler]\nLookBehindOnStartUp=0\n",
+            "look-behind = 32,200ms",
+            "32,200ms holds, the larger one",
+        ),
+        (
+            "[TCPReassembler]\nTcpInfoOnOutput=0\n",
+            "[SCTPReassembler]\nSctpInfoOnOutput=1\n",
+            "info = yes",
+            "yes holds, the larger one",
+        ),
+        // The same entry twice: the later one.
+        (
+            "[UDPReassembler]\nVerifyChecksums=1\n",
+            "[UDPReassembler]\nVerifyChecksums=0\n",
+            "checksums = udp=ignore",
+            "was another one in line 2: this one holds",
+        ),
+        (
+            "[SCTPReassembler]\nEnabled=1\n",
+            "[SCTPReassembler]\nEnabled=0\n",
+            "disable = sctp",
+            "was another one in line 2: this one holds",
+        ),
+    ] {
+        let text = format!("{first}{second}");
+        assert!(in_force(&text, &[], line), "{text}");
+        let done = with(&text, &["-p", capture]);
+        let told = done.stderr.lines().filter(|l| l.contains(words)).count();
+        assert!(
+            told == 1 && done.stderr.contains("x.ini: line 4: "),
+            "{}",
+            done.stderr
+        );
+        // In another order it is the same, where the larger one holds.
+        if words.contains("larger") {
+            assert!(in_force(&format!("{second}{first}"), &[], line), "{text}");
+        }
+        // Nothing is told of two that say the same, or of what the command line says.
+        let done = with(&format!("{first}{first}"), &["-p", capture]);
+        assert_eq!(done.stderr, "", "{first}");
+        let (option, _) = line.split_once(' ').expect("an entry");
+        let done = with(&text, &["-p", &format!("--no-{option}"), capture]);
+        assert_eq!(done.stderr, "", "{text}");
+        assert!(!in_force(&text, &[&format!("--no-{option}")], line));
+    }
+    // A flag that was switched on is switched off: further below, or on the command line, and on again there.
+    let on = "[Processing]\nstore-fragments = yes\n";
+    let line = "store-fragments = yes";
+    assert!(in_force(on, &[], line));
+    assert!(!in_force(&format!("{on}store-fragments = no\n"), &[], line));
+    assert!(!in_force(on, &["--no-store-fragments"], line));
+    assert!(in_force(
+        on,
+        &["--no-store-fragments", "--store-fragments"],
+        line
+    ));
+    assert!(!in_force(
+        "",
+        &["--store-fragments", "--no-store-fragments"],
+        line
+    ));
+    // Options with a value too, and what says more of them.
+    let dump = "[Output]\ndump = DIR\ndump-name = %c\ntable = http\nfields = uri\n";
+    let done = with(dump, &["--no-dump", "--no-table", "-p", capture]);
+    assert_eq!(done.stderr, "");
+    assert!(!done.text().is_empty());
+    assert!(in_force(
+        "[Observation]\nverbose = 2\nverbose = 1\n",
+        &[],
+        "verbose = 1"
+    ));
+    let verbose = "[Observation]\nverbose = 2\n";
+    assert!(!in_force(verbose, &["--no-verbose"], "verbose = 2"));
+}
+
+/// Counters begin anew behind each row of a file, and where there is none that is an error, whoever asks for it.
+#[test]
+fn rows_that_go_nowhere_are_not_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (ini, csv) = (at("x.ini"), at("c.csv"));
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let clear = "[Operation]\ncounters-clear = yes\n";
+    let file = format!("counters-file = {csv}\n");
+    for (text, args, code, words) in [
+        (
+            clear,
+            &[][..],
+            2,
+            "x.ini: line 2: counters-clear: counts anew",
+        ),
+        (clear, &["--no-counters-clear"], 0, ""),
+        (clear, &["--counters-file", &csv], 0, ""),
+        (&format!("{clear}{file}"), &[], 0, ""),
+        (&format!("{clear}{file}"), &["--no-counters-file"], 0, ""),
+        (
+            &format!("[Operation]\n{file}"),
+            &["--counters-clear"],
+            0,
+            "",
+        ),
+        (
+            "",
+            &["--counters-clear"],
+            2,
+            "--counters-clear: counts anew",
+        ),
+    ] {
+        fs::write(&ini, text).expect("written");
+        let done = run([&["-p", "--config", &ini], args].concat(), &capture);
+        let said = done.stderr.contains(words) && done.stderr.is_empty() == words.is_empty();
+        assert!(said, "{text} {args:?}: {}", done.stderr);
+        done.code(code);
+    }
+}
+
+/// What cannot be written to the log is said on stderr, and the status says that something is missing.
+#[test]
+fn a_log_that_cannot_be_written_is_told_once() {
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let done = run(["-n", "-v", "--log-file", "/dev/full"], &capture);
+    let first = "inet-asm: /dev/full: cannot write: No space left on device";
+    assert!(done.stderr.starts_with(first), "{}", done.stderr);
+    let said = run(["-n", "-v"], &capture).stderr;
+    assert!(done.stderr.ends_with(&said), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("cannot write").count(), 1);
+    done.code(2);
+}
+
+/// Signals that come before the first octet are answered, and end nothing.
+#[test]
+fn signals_are_heard_before_the_first_octet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("state");
+    let to = state.to_str().expect("UTF-8");
+    let mut command = crate::common::inet_asm(["-n", "-s=json,input", "--save-state", to]);
+    let piped = std::process::Stdio::piped;
+    let mut child = command
+        .stdin(piped())
+        .stdout(piped())
+        .stderr(piped())
+        .spawn()
+        .expect("a run");
+    // A process takes its time to become this program.
+    let exe = format!("/proc/{}/exe", child.id());
+    let ours = fs::canonicalize(env!("CARGO_BIN_EXE_inet-asm")).expect("there");
+    let handled = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("SigCgt:\t"));
+        let caught = line.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        // SIGUSR2, which is the last one.
+        caught.is_some_and(|mask| mask & 1 << 11 != 0)
+    };
+    while !(fs::read_link(&exe).is_ok_and(|exe| exe == ours) && handled()) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    for name in ["HUP", "USR2", "USR1"] {
+        let done = std::process::Command::new("kill")
+            .args(["-s", name, &child.id().to_string()])
+            .status();
+        assert!(done.expect("kill").success());
+    }
+    let mut said = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).expect("read");
+    assert!(line.contains("\"packets\":0"), "{line}");
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let mut stdin = child.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut stdin, &capture).expect("written");
+    drop(stdin);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut said, &mut rest).expect("read");
+    assert!(
+        rest.contains("\"files\":1") && !rest.contains("\"packets\":0"),
+        "{rest}"
+    );
+    assert!(child.wait().expect("ended").success(), "{rest}");
+    assert!(state.exists());
 }

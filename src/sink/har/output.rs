@@ -47,7 +47,7 @@ impl Har {
     /// `unanswered`: requests without an answer are entries too.
     pub(crate) fn new(name: &str, to: Writer, options: &HarTo, unanswered: bool) -> Self {
         Self {
-            out: BufferedWriter::new(name, to, options.packet_buffered),
+            out: BufferedWriter::new(name, to, options.packet_buffered).of_messages(),
             most: options.body,
             unanswered,
             left: options.count,
@@ -125,6 +125,7 @@ impl Har {
         counters.incomplete += u64::from(!whole);
         counters.cut_bodies += entry.cut_bodies();
         let first = !std::mem::replace(&mut self.any, true);
+        self.out.messages(1 + u64::from(response.is_some()));
         self.out.record(|out| {
             out.extend_from_slice(if first { b"\n" } else { b",\n" });
             write(&entry, out);

@@ -99,7 +99,7 @@ struct EndedMessage {
 impl Json {
     pub(crate) fn new(name: &str, to: Writer, show: Show, each: bool) -> Self {
         Self {
-            out: BufferedWriter::new(name, to, each),
+            out: BufferedWriter::new(name, to, each).of_messages(),
             show,
             nanos: Vec::new(),
             ended: None,
@@ -316,6 +316,7 @@ impl Json {
             Some(digest.finish())
         });
         let shows_body = self.show.body != JsonBody::None;
+        self.out.messages(1);
         self.object(&MessageObject {
             head,
             first_time: self.time(cx, message.first_time),

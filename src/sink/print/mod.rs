@@ -232,7 +232,7 @@ struct Sent {
 impl Print {
     pub(crate) fn new(name: &str, to: Writer, style: Style, look: Look, each: bool) -> Self {
         Self {
-            out: BufferedWriter::new(name, to, each),
+            out: BufferedWriter::new(name, to, each).of_messages(),
             style,
             look,
             clock: Clock::new(look.time),
@@ -342,6 +342,7 @@ impl Print {
             }
             content::trailers(&line.trailers, &paint, t);
         }
+        self.out.messages(1);
         self.out.write([t.as_bytes(), &[], &[], &[]]);
     }
 

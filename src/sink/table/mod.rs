@@ -225,8 +225,13 @@ fn is_of(table: TableName, protocol: &str) -> bool {
 
 impl Table {
     pub(super) fn new(name: &str, to: Writer, form: TableForm, each: bool) -> Self {
+        let out = BufferedWriter::new(name, to, each);
+        let of_messages = matches!(
+            form.name,
+            TableName::Messages | TableName::Http | TableName::Dns
+        );
         Self {
-            out: BufferedWriter::new(name, to, each),
+            out: if of_messages { out.of_messages() } else { out },
             clock: Clock::new(form.time),
             left: form.rows.count,
             form,
@@ -423,6 +428,7 @@ impl Table {
         }
         row.extend(open.delay.map(|delay| ("delay", seconds(delay))));
         let protocol = format!("{}.", open.protocol);
+        self.count_messages(1);
         self.write(|name| {
             if let Some((_, value)) = row.iter().find(|(column, _)| *column == name) {
                 return Some(value.clone());
@@ -483,7 +489,15 @@ impl Table {
             let whole = asked.is_some_and(|a| a.whole) && answer.is_some_and(|a| a.whole);
             row.push(("whole", yes(whole).to_owned()));
         }
+        self.count_messages(u64::from(asked.is_some()) + u64::from(answer.is_some()));
         self.row(&row);
+    }
+
+    /// The next row tells of so many messages.
+    fn count_messages(&mut self, messages: u64) {
+        if !self.is_full() {
+            self.out.messages(messages);
+        }
     }
 
     fn unanswered(&mut self, asked: &Asked) {
