@@ -41,7 +41,7 @@ fn stdout_is_closed() -> bool {
 fn status_of(written: io::Result<()>) -> ExitCode {
     match written.and_then(|()| io::stdout().flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format_args!("standard output: cannot be written: {e}"));
+            complain(&cli::unwritten(e));
             ExitCode::from(FAILED)
         }
         _ => ExitCode::SUCCESS,

@@ -20,7 +20,7 @@ enum RulePart {
 }
 
 /// What a rule is, in one line.
-const EXPECTED: &str = "expected a connection as 3 or tcp:3, tcp, udp or sctp, a port as :80, an address, a network as \
+const EXPECTED: &str = "is no connection: expected one as 3 or tcp:3, tcp, udp or sctp, a port as :80, an address, a network as \
                         10.0.0.0/8, address:port or A:p-B:p (IPv6 as [::1]:80), or all";
 
 impl ConnectionRule {
@@ -33,7 +33,13 @@ impl ConnectionRule {
     /// What was expected.
     pub fn new(text: &str) -> Result<Self, String> {
         text.split(',')
-            .map(part)
+            .map(|one| {
+                part(one).ok_or_else(|| match one == text {
+                    true => EXPECTED.to_owned(),
+                    // Which of them it is.
+                    false => format!("{:?}: {EXPECTED}", one.trim()),
+                })
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -107,7 +113,7 @@ fn is_in(net: IpAddr, len: u8, addr: IpAddr) -> bool {
     }
 }
 
-fn part(text: &str) -> Result<RulePart, String> {
+fn part(text: &str) -> Option<RulePart> {
     let text = text.trim();
     let transport = |name: &str| {
         [Transport::Tcp, Transport::Udp, Transport::Sctp]
@@ -115,41 +121,41 @@ fn part(text: &str) -> Result<RulePart, String> {
             .find(|t| t.name().eq_ignore_ascii_case(name))
     };
     if text.eq_ignore_ascii_case("all") {
-        return Ok(RulePart::All);
+        return Some(RulePart::All);
     }
     if let Ok(n) = text.parse() {
-        return Ok(RulePart::Number(None, n));
+        return Some(RulePart::Number(None, n));
     }
     if let Some(transport) = transport(text) {
-        return Ok(RulePart::Transport(transport));
+        return Some(RulePart::Transport(transport));
     }
     if let Some((name, number)) = text.split_once(':') {
         if let (Some(transport), Ok(n)) = (transport(name), number.parse()) {
-            return Ok(RulePart::Number(Some(transport), n));
+            return Some(RulePart::Number(Some(transport), n));
         }
         if let ("", Ok(port)) = (name, number.parse()) {
-            return Ok(RulePart::Port(port));
+            return Some(RulePart::Port(port));
         }
     }
     if let Some((net, len)) = text.split_once('/')
         && let (Ok(net), Ok(len)) = (net.parse::<IpAddr>(), len.parse())
         && len <= if net.is_ipv4() { 32 } else { 128 }
     {
-        return Ok(RulePart::Network(net, len));
+        return Some(RulePart::Network(net, len));
     }
     if let Ok(a) = text.parse::<IpAddr>() {
         let len = if a.is_ipv4() { 32 } else { 128 };
-        return Ok(RulePart::Network(a, len));
+        return Some(RulePart::Network(a, len));
     }
     if let Ok(a) = text.parse() {
-        return Ok(RulePart::End(a));
+        return Some(RulePart::End(a));
     }
     if let Some((a, b)) = text.split_once('-')
         && let (Ok(a), Ok(b)) = (a.parse(), b.parse())
     {
-        return Ok(RulePart::Pair(a, b));
+        return Some(RulePart::Pair(a, b));
     }
-    Err(format!("{text:?}: {EXPECTED}"))
+    None
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod periods;
 pub mod place;
 pub mod protocol;
 pub mod serial;
+pub mod size;
 pub mod sockets;
 pub mod state;
 pub mod storage;

@@ -4,6 +4,17 @@ use super::limits::Channels;
 use super::time::Timestamp;
 use crate::base::state::{Deserialize, Serialize};
 
+/// The 32-bit number at this place, as pcap and pcapng have them.
+#[inline]
+pub(crate) fn word(octets: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let octets = *octets.get(at..)?.first_chunk::<4>()?;
+    Some(if big_endian {
+        u32::from_be_bytes(octets)
+    } else {
+        u32::from_le_bytes(octets)
+    })
+}
+
 /// What the octets of a packet begin with: a LINKTYPE_ value (draft-ietf-opsawg-pcaplinktype).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct LinkType(pub u16);

@@ -32,6 +32,8 @@ pub struct SocketScheme {
     pub read: fn(&str) -> Result<SocketName, String>,
     /// Others connect to it.
     pub listens: bool,
+    /// A name of this kind.
+    pub example: &'static str,
 }
 
 impl SocketScheme {
@@ -41,21 +43,25 @@ impl SocketScheme {
             name: "tcp",
             read: SocketName::tcp,
             listens: false,
+            example: "tcp://127.0.0.1:5000",
         },
         Self {
             name: "tcp-listen",
             read: SocketName::tcp_listen,
             listens: true,
+            example: "tcp-listen://5000",
         },
         Self {
             name: "unix",
             read: SocketName::unix,
             listens: false,
+            example: "unix:/tmp/capture.sock",
         },
         Self {
             name: "unix-listen",
             read: SocketName::unix,
             listens: true,
+            example: "unix-listen:/tmp/capture.sock",
         },
     ];
 
@@ -75,7 +81,7 @@ impl SocketName {
     pub fn tcp(text: &str) -> Result<Self, String> {
         match Self::host_and_port(text)? {
             (Some(host), port) => Ok(Self::Tcp(host, port)),
-            (None, _) => Err("the host is missing".to_owned()),
+            (None, _) => Err("the host is missing: give HOST:PORT, as //127.0.0.1:5000".to_owned()),
         }
     }
 
@@ -97,14 +103,16 @@ impl SocketName {
     /// What is wrong with the text.
     pub fn unix(path: &str) -> Result<Self, String> {
         if path.is_empty() {
-            return Err("the path is missing".to_owned());
+            return Err("the path is missing: give one, as /tmp/capture.sock".to_owned());
         }
         Ok(Self::Unix(path.into()))
     }
 
     fn host_and_port(text: &str) -> Result<(Option<String>, u16), String> {
         let Some(text) = text.strip_prefix("//") else {
-            return Err("expected // and HOST:PORT".to_owned());
+            return Err(
+                "// is missing behind the colon: give //HOST:PORT, as //127.0.0.1:5000".to_owned(),
+            );
         };
         let text = text.strip_suffix('/').unwrap_or(text);
         // An address of IPv6 stands in brackets, since it has colons itself.
@@ -112,15 +120,20 @@ impl SocketName {
             Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or_default()),
             None => match text.rsplit_once(':') {
                 Some((host, _)) if host.contains(':') => {
-                    return Err(format!("{text}: an address of IPv6 stands in brackets"));
+                    return Err(format!(
+                        "{text}: an address of IPv6 stands in brackets: give [ADDRESS]:PORT, as //[::1]:5000"
+                    ));
                 }
                 Some(parts) => parts,
                 None => ("", text),
             },
         };
-        let port = port
-            .parse()
-            .map_err(|_| format!("{port}: expected a port of 0 to 65535"))?;
+        let port = match port {
+            "" => return Err("the port is missing: give HOST:PORT, as //127.0.0.1:5000".to_owned()),
+            port => port.parse().map_err(|_| {
+                format!("{port}: is no port: give one of 0 to 65535, as //127.0.0.1:5000")
+            })?,
+        };
         Ok(((!host.is_empty()).then(|| host.to_owned()), port))
     }
 

@@ -46,6 +46,17 @@ impl Timestamp {
     }
 }
 
+/// The seconds from one time to another, with six digits behind the point: below 0 where it lies before it, since packets are captured
+/// in any order, and messages end in any.
+pub(crate) fn seconds_from(from: Timestamp, to: Timestamp) -> String {
+    let (sign, span) = if to < from {
+        ("-", from.since(to))
+    } else {
+        ("", to.since(from))
+    };
+    format!("{sign}{}.{:06}", span.as_secs(), span.subsec_micros())
+}
+
 impl fmt::Display for Timestamp {
     /// In UTC, as RFC 3339 writes it, with nanoseconds.
     ///

@@ -69,14 +69,3 @@ fn shared_interface(interface: Interface, interfaces: &mut Vec<Interface>) -> Op
     }
     u32::try_from(at).ok()
 }
-
-/// The 32-bit number at this place.
-#[inline]
-fn word(octets: &[u8], at: usize, big_endian: bool) -> Option<u32> {
-    let octets = *octets.get(at..)?.first_chunk::<4>()?;
-    Some(if big_endian {
-        u32::from_be_bytes(octets)
-    } else {
-        u32::from_le_bytes(octets)
-    })
-}

@@ -1,8 +1,8 @@
 //! The pcap format (draft-ietf-opsawg-pcap): a file header of 24 octets, then packet records.
 
+use super::FileHeader;
 use super::record::{Fault, Raw, RecordLook};
-use super::{FileHeader, word};
-use crate::base::packet::{Interface, LinkType, Resolution};
+use crate::base::packet::{Interface, LinkType, Resolution, word};
 use crate::base::time::Timestamp;
 use pcap_parser::nom::{self, IResult, Needed};
 use pcap_parser::{

@@ -4,9 +4,9 @@
 //! allocation for each, and thirty times the block's size for a block that is full of empty options.
 
 use super::record::{Fault, Raw, RecordLook};
+use super::shared_interface;
 use super::totals::Totals;
-use super::{shared_interface, word};
-use crate::base::packet::{CaptureBlock, INTERFACES, Interface, LinkType, Resolution};
+use crate::base::packet::{CaptureBlock, INTERFACES, Interface, LinkType, Resolution, word};
 use crate::base::time::Timestamp;
 use pcap_parser::{BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 

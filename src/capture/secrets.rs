@@ -2,8 +2,8 @@
 
 use super::pcapng::{self, KEPT_BLOCKS, MAX_BLOCK, TLS_KEY_LOG};
 use super::record::RecordLook;
-use super::word;
 use crate::base::packet::CaptureBlock;
+use crate::base::packet::word;
 use pcap_parser::{BOM_MAGIC, SHB_MAGIC};
 use std::fs::File;
 use std::io;

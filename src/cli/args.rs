@@ -5,11 +5,12 @@ use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
     Times, TlsForm, Unframed, checksums, command_words, count, count_or_off, decode_as, framer,
     gap_size, kind, look_behind, media_type, number, output, pattern, period, port, reorder_window,
-    size, stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
+    stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
 use crate::base::message::Kind;
+use crate::base::size::size;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
 use crate::sink::FileFormat;
@@ -273,7 +274,7 @@ pub(super) struct Args {
 
     /// Write a file for each stream, with its bytes, into this folder
     ///
-    /// Named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
+    /// It is made where it is not there; those that it is in have to be. Files are named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
     /// NAME.gaps (offset, length, cause). Files that are in DIR already are not touched, and no symbolic link in it is
     /// followed: the next file is called ...c1. A file's modification time is that of the packet which brought its last byte.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
@@ -293,7 +294,8 @@ pub(super) struct Args {
     /// Write the files that were transferred into this folder
     ///
     /// Bodies of HTTP requests and responses, their codings undone, and the parts of forms; FTP data connections; TFTP;
-    /// mail (SMTP, POP3, IMAP) and its attachments; SMB in the clear; DICOM.
+    /// mail (SMTP, POP3, IMAP) and its attachments; SMB in the clear; DICOM. The folder is made where it is not there; those that it
+    /// is in have to be.
     /// DIR/files.jsonl lists them, one JSON object a line; the man page says more (FILES). An incomplete file is
     /// called NAME.part. Files that are in DIR already are not touched. `-` writes them to stdout as a tar archive; the man page says how.
     #[arg(short = 'x', long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
@@ -703,7 +705,7 @@ pub(super) struct Args {
     /// Write statistics of SCTP links as CSV: 22 for each direction of an association, every 15 minutes of the capture
     ///
     /// A file takes all periods, one after another. A folder (one that is there, or a name that ends in a slash) gets a
-    /// file for each period: sctp-000001.csv, sctp-000002.csv, ... A link on which nothing was seen in a period is left
+    /// file for each period: sctp-000001.csv, sctp-000002.csv, ... It is made where it is not there; those that it is in have to be. A link on which nothing was seen in a period is left
     /// out. A run that goes on from a state writes behind the rows that are there; any other one begins the file anew.
     #[arg(
         long,
@@ -806,6 +808,9 @@ pub(super) struct Args {
     pub(super) time: TimeForm,
 
     /// Do not fit lines to the width of the terminal
+    ///
+    /// Otherwise lines are cut with an ellipsis, and hex dumps have fewer bytes in a line. Text and header fields that messages hold are
+    /// shown whole, however long they are: the terminal wraps them.
     #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub(super) wide: bool,
 

@@ -8,8 +8,8 @@
 //! ```
 
 use super::likeness::likeness;
-use super::values::{MILLION, size_in_millionths};
 use crate::base::counters::Counters;
+use crate::base::size::{MILLION, size_in_millionths};
 use crate::message::known_name;
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -248,7 +248,8 @@ fn term<'a>(
 
 /// Parts of one that a number is, with a unit or without.
 fn number(word: &str) -> Result<i128, String> {
-    let millionths = i128::try_from(size_in_millionths(word)?).unwrap_or(i128::MAX);
+    let millionths = size_in_millionths(word).map_err(|what| format!("{word}: {what}"))?;
+    let millionths = i128::try_from(millionths).unwrap_or(i128::MAX);
     // A counter is no larger, and so sums cannot overflow.
     let most = i128::from(u64::MAX) * PARTS;
     let parts = millionths.checked_mul(PARTS / MILLION as i128);
@@ -376,10 +377,13 @@ mod tests {
                 "tcp.octets > 20000000000G",
                 "20000000000G: no counter is so large",
             ),
-            ("tcp.octets > 99999999999999999999", "too large a size"),
-            ("tcp.octets > -1X", "expected a size"),
+            (
+                "tcp.octets > 99999999999999999999",
+                "99999999999999999999: is too large",
+            ),
+            ("tcp.octets > -1X", "1X: is no size: expected"),
             ("tcp.octets 2 > 1", "\"2\" stands behind a term"),
-            ("tcp.octets > 1X", "expected a size"),
+            ("tcp.octets > 1X", "1X: is no size: expected"),
             ("tcp.octets > 1 > 0", "\">\" stands behind a term"),
             ("1 > 0", "no counter stands in it"),
             ("tcp.octets > 1%", "1% of nothing"),

@@ -31,7 +31,7 @@ use crate::sink::print::{Look, Style, TimeForm};
 use crate::sink::table::{TableForm, TableName};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, FromArgMatches, ValueEnum};
+use clap::{Arg, ArgMatches, FromArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -59,6 +59,8 @@ pub struct Config {
     pub chooses_losses: bool,
     /// Stderr shows colours.
     pub stderr_color: bool,
+    /// People get characters of ASCII alone.
+    pub ascii: bool,
     /// Columns that lines on stderr are to fit; None where they may be of any length.
     pub stderr_width: Option<usize>,
     /// What the options ask for that does nothing, in words for stderr.
@@ -581,7 +583,15 @@ fn idle_options(
 /// Spellings that are no mistake to clap, but would be taken for something else: `-pfull` for the options -p, -f, -u and -l.
 fn check_spelling(args: &[OsString]) -> Result<(), clap::Error> {
     let before_inputs = args.iter().skip(1).take_while(|arg| *arg != "--");
+    let mut before = "";
     for arg in before_inputs.filter_map(|arg| arg.to_str()) {
+        let option = std::mem::replace(&mut before, arg);
+        if arg
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            return Err(error(ErrorKind::ValueValidation, below_zero(option, arg)));
+        }
         let values: (&str, &[&str]) = match arg.get(..2) {
             Some("-p") => ("-p", &["full", "brief"]),
             Some("-s") => ("-s", &["text", "all", "json", "csv"]),
@@ -614,6 +624,28 @@ fn check_spelling(args: &[OsString]) -> Result<(), clap::Error> {
         }
     }
     Ok(())
+}
+
+/// What to say of a word like `-5s`, which is no option: it was meant as the value of the one before it.
+fn below_zero(option: &str, word: &str) -> String {
+    let option_is = |arg: &&Arg| {
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        [long, short].iter().flatten().any(|name| name == option)
+    };
+    let command = command();
+    let takes_value = command
+        .get_arguments()
+        .find(option_is)
+        .is_some_and(|arg| arg.get_action().takes_values());
+    if !takes_value {
+        return format!("{word}: is no option: --help shows all");
+    }
+    // Of a pattern, a name: it may begin so.
+    match command.try_get_matches_from(["inet-asm", &format!("{option}={word}")]) {
+        Ok(_) => format!("{option} {word}: looks like an option: write {option}={word}"),
+        Err(_) => format!("{option} {word}: is below 0: give 0 or more"),
+    }
 }
 
 /// `--follow=hex RULE` has a value behind its equals sign and one behind it, which are two options.
@@ -687,6 +719,7 @@ fn config(
             && args.pattern.is_none()
             && args.from.is_none()
             && args.to.is_none(),
+        ascii: !locale_is_utf8(),
     };
     let print = |style| PrintTo {
         style,
@@ -810,6 +843,9 @@ fn config(
         }
     }
     check_stdout(&sink, args.sctp_stats.as_deref())?;
+    if stdout_is_terminal {
+        check_terminal(&sink)?;
+    }
     check_endings(&sink)?;
     // Streams are written whole: no message ends them.
     let streams = sink.follow.is_some() || sink.dump.is_some();
@@ -849,6 +885,7 @@ fn config(
         trace: args.trace,
         stats: args.stats,
         fail_if: args.fail_if,
+        ascii: look.ascii,
         stderr_color: match args.color {
             Color::Always => true,
             Color::Never => false,
@@ -908,6 +945,16 @@ const LIVE_KEYLOG_WAIT: Duration = Duration::from_secs(1);
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// What people read may have characters that are none of ASCII (POSIX, 8.2: the first of these that is set names the locale).
+pub(super) fn locale_is_utf8() -> bool {
+    let values = ["LC_ALL", "LC_CTYPE", "LANG"].map(std::env::var_os);
+    let named = values.into_iter().flatten().find(|value| !value.is_empty());
+    named.is_some_and(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 /// The program of `--on-file` is there: else each of thousands of files would fail for want of it.
@@ -982,7 +1029,13 @@ fn check_table(
         let bare = wrong.rsplit_once('.').map(|(_, name)| name);
         let bare = bare.filter(|bare| columns.contains(bare));
         let near = bare.or_else(|| nearest(wrong, columns.iter().copied()));
-        let listed = listed.filter(|listed| listed != wrong);
+        // A field without the name of its protocol: of the first one that has it.
+        let of_any = || {
+            let mut known = protocols().into_iter().map(|p| p.name);
+            let has = |p: &&str| listed_fields(p).contains(&wrong.as_str());
+            known.find(has).map(|p| format!("{p}.{wrong}"))
+        };
+        let listed = listed.filter(|listed| listed != wrong).or_else(of_any);
         let meant = match name {
             TableName::Messages => listed.as_deref().or(near),
             _ => near,
@@ -1267,16 +1320,40 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
     if streams && sink.connection.is_none() {
         return Err(error(
             ErrorKind::MissingRequiredArgument,
-            "--dump - writes the streams that --connection chooses: name one, as --connection 0",
+            "--dump -: writes streams to stdout, and none is chosen: name one, as --connection 0",
         ));
     }
     if users > 1 {
         return Err(error(
             ErrorKind::ArgumentConflict,
-            "--print, --follow, --table, --write -, --json, --har -, --dump - and --sctp-stats - all write to stdout: choose one, or write to a file",
+            "stdout: of --print, --follow, --table, --write -, --json, --har -, --dump - and --sctp-stats - one alone can write there: choose one, or write to a file",
         ));
     }
     Ok(())
+}
+
+/// What is no text is not written to a terminal: it would show nothing that can be read, and could act on it.
+fn check_terminal(sink: &OutputOptions) -> Result<(), clap::Error> {
+    let packets = sink.outputs.iter().find(|o| o.target.name == "-");
+    let option = packets.map(|o| match o.what {
+        OutputKind::Messages => "--write -",
+        OutputKind::Dropped => "--dropped -",
+        OutputKind::Bypass => "--bypass -",
+    });
+    let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
+    let raw = sink
+        .follow
+        .as_ref()
+        .is_some_and(|follow| follow.form == FollowForm::Raw);
+    let what = match option {
+        Some(option) => format!(
+            "{option}: stdout is a terminal, and packets are no text: pipe them into a program, or name a file"
+        ),
+        None if raw => "--follow=raw: stdout is a terminal, on which any bytes may act: pipe them into a program, or take --follow=text".to_owned(),
+        None if streams => "--dump -: stdout is a terminal, on which any bytes may act: pipe them into a program, or take --follow".to_owned(),
+        None => return Ok(()),
+    };
+    Err(error(ErrorKind::ValueValidation, what))
 }
 
 /// SYN, FIN and RST are written: where they are asked for, and where another run is to go on with what this one leaves out,
@@ -1524,8 +1601,18 @@ mod tests {
         );
         let c = config(&["a"], true).unwrap();
         assert!(c.sink.outputs.is_empty() && c.sink.print.is_some());
-        let c = config(&["-w", "-"], true).unwrap();
+        let c = config(&["-w", "-"], false).unwrap();
         assert!(c.sink.outputs.len() == 1 && c.sink.print.is_none());
+        for args in [
+            &["-w", "-"][..],
+            &["-n", "--bypass", "-"],
+            &["--follow=raw", "tcp:0"],
+            &["--dump", "-", "--connection", "0"],
+        ] {
+            let wrong = config(args, true).unwrap_err();
+            assert!(wrong.contains("stdout is a terminal"), "{wrong}");
+            assert!(config(args, false).is_ok());
+        }
         let c = config(&["-n"], false).unwrap();
         assert!(c.sink.outputs.is_empty() && c.sink.print.is_none());
         let c = config(&["--dump", "d"], false).unwrap();
@@ -1627,7 +1714,7 @@ mod tests {
             ("--look-behind=5", "16,200ms"),
             ("--reorder-window=5", "32,20ms,1s"),
             ("--checksums=ip=maybe", "verify"),
-            ("--checksums=arp=auto", "ip, tcp, udp, sctp"),
+            ("--checksums=arp=auto", "ip, tcp, udp or sctp"),
             ("--encap=token-ring", "ethernet"),
             ("--decapsulate=gre,ftp", "vxlan"),
             ("--disable=tcp,icmp", "sctp"),

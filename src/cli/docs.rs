@@ -361,6 +361,11 @@ tshark -i TCP@127.0.0.1:5001                                whoever wants to loo
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
+\\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR
+The first of them that is set and not empty names the locale. Where none is, or it is not one of UTF-8, what people read (\\fB--print\\fR, \\fB--follow\\fR, \
+\\fB--stats\\fR, \\fB--trace\\fR, messages) is ASCII: arrows are > and <, what is cut ends with ~, and other characters are escaped, as \\e\\eu{e9}. Tables, JSON \
+and HAR are UTF-8 always.
+.TP
 \\fBNO_COLOR\\fR
 Where it is set and not empty, nothing is coloured unless \\fB--color always\\fR says so. So it is where \\fBTERM\\fR is dumb.
 .TP

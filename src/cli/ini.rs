@@ -313,7 +313,9 @@ fn yes(value: Option<&str>) -> Result<bool, String> {
     match value.to_ascii_lowercase().as_str() {
         "yes" | "true" | "on" | "1" => Ok(true),
         "no" | "false" | "off" | "0" => Ok(false),
-        _ => Err(format!("{value}: expected yes or no")),
+        _ => Err(format!(
+            "{value}: is none of its values: expected yes or no"
+        )),
     }
 }
 
@@ -369,7 +371,7 @@ impl<'a> Entries<'a> {
         if all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             return Ok(());
         }
-        let meant = did_you_mean(nearest(name, all), "");
+        let meant = did_you_mean(nearest(name, all), "--save-config shows them");
         Err(format!("[{name}]: there is no such section{meant}"))
     }
 
@@ -422,7 +424,7 @@ impl<'a> Entries<'a> {
             self.channels.push(channel);
             return Ok(());
         }
-        let meant = did_you_mean(meant, "");
+        let meant = did_you_mean(meant, "--save-config shows them");
         Err(format!(
             "{key}: there is no such entry in [{section}]{meant}"
         ))
@@ -440,7 +442,8 @@ impl<'a> Entries<'a> {
             }
             ArgAction::Count => {
                 let times = value.map_or(Ok(1), str::parse::<u8>);
-                let times = times.map_err(|_| format!("{long}: expected how often, as 2"))?;
+                let times =
+                    times.map_err(|_| format!("{long}: is no number: expected how often, as 2"))?;
                 self.want(long, EntryValue::Times(times.min(TIMES)), line, None);
             }
             // Its value may be left out: yes is the option alone.
@@ -500,7 +503,7 @@ impl<'a> Entries<'a> {
             }
             Meaning::Verbose => {
                 let level = value.unwrap_or_default().parse::<u8>();
-                let level = level.map_err(|_| "expected a number".to_owned())?;
+                let level = level.map_err(|_| "is no number: expected a level, as 1".to_owned())?;
                 self.want(
                     "verbose",
                     EntryValue::Times(level.min(TIMES)),

@@ -1,8 +1,11 @@
 //! Names that were probably meant.
 
-/// Names as near as this to one that is not known are proposed instead of it (Jaro-Winkler, 1 being the same).
+/// Names as near as this to one that is not known are proposed instead of it (see [`likeness`]).
 // What clap takes for options is 0.7; names of protocols are short, and many of them begin alike.
 const NEAR: f64 = 0.8;
+/// A name that stands in another one is the beginning of it, or a part, where it has so many letters.
+const BEGINNING: usize = 2;
+const PART: usize = 3;
 
 /// The name among these that was probably meant.
 pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -15,8 +18,16 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// How near two names are, 1 being the same.
+/// How near two names are: over 2 where the second begins with the first, over 1 where it has it in it, the more the shorter it is; else
+/// by their letters (Jaro-Winkler), 1 being the same.
 pub(super) fn likeness(name: &str, known: &str) -> f64 {
+    let share = |whole: f64| whole + 1.0 / (known.len().max(1) as f64);
+    if name.len() >= BEGINNING && known.starts_with(name) {
+        return share(2.0);
+    }
+    if name.len() >= PART && known.contains(name) {
+        return share(1.0);
+    }
     // Two letters that were typed in the wrong order are one mistake, however short the name.
     let letters = |name: &str| {
         let mut letters: Vec<_> = name.chars().collect();
@@ -49,5 +60,11 @@ mod tests {
         assert_eq!(nearest("zzz", names), None);
         // A letter that is missing, and not another one.
         assert_eq!(nearest("htp", ["ntp", "http"]), Some("http"));
+        // What was begun, or left out, is meant more than what has other letters.
+        let counters = ["tcp.rst", "tcp.lost_octets", "lost.tcp_holes", "tcp.lost"];
+        assert_eq!(nearest("tcp.lost_", counters), Some("tcp.lost_octets"));
+        assert_eq!(nearest("tcp.los", counters), Some("tcp.lost"));
+        assert_eq!(nearest("lost_octets", counters), Some("tcp.lost_octets"));
+        assert_eq!(nearest("", names), None);
     }
 }

@@ -74,11 +74,25 @@ impl<W: Write> Write for Wrapping<W> {
     }
 }
 
+/// Words that stand beside something that takes so many columns, behind a gap, as [`wrapped`] has them; below it where there is no room.
+pub(super) fn beside(text: &str, taken: usize, gap: &str, width: Option<usize>) -> String {
+    const BELOW: usize = 4;
+    let indent = taken + gap.len();
+    match width {
+        Some(width) if width < indent + NARROW && width >= BELOW + NARROW => {
+            let text = wrapped(text.trim_start(), BELOW, Some(width));
+            format!("\n{:BELOW$}{text}", "")
+        }
+        width => format!("{gap}{}", wrapped(text, indent, width)),
+    }
+}
+
+/// A column of a few letters is harder to read than lines that the terminal breaks.
+const NARROW: usize = 20;
+
 /// Words in lines of so many columns, of which all but the first begin with `indent` of them. The first line has that many columns
 /// before it already. Words that are too long for a line stand in one of their own.
 pub(super) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
-    // A column of a few letters is harder to read than lines that the terminal breaks.
-    const NARROW: usize = 20;
     let Some(room) = width.and_then(|all| all.checked_sub(indent)) else {
         return text.to_owned();
     };
@@ -130,6 +144,18 @@ mod tests {
         );
         let widest = said(Some(30), text).lines().next().map(str::len);
         assert!(widest <= Some(30));
+    }
+
+    #[test]
+    fn words_stand_below_what_leaves_no_room() {
+        assert_eq!(beside("one two", 10, "  ", None), "  one two");
+        assert_eq!(beside("one two", 10, "  ", Some(40)), "  one two");
+        assert_eq!(
+            beside(" one two three four five six", 10, "  ", Some(30)),
+            "\n    one two three four five\n    six"
+        );
+        // There nothing helps.
+        assert_eq!(beside("one two", 10, "  ", Some(20)), "  one two");
     }
 
     #[test]

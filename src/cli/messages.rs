@@ -1,9 +1,10 @@
 //! What a run says: in lines of one form, on stderr or in the file of `--log-file`.
 
+use super::config::locale_is_utf8;
 use super::lines::{self, Wrapping};
 use crate::base::time::date_and_time;
 use crate::message::is_hidden;
-use crate::sink::writer::wall_clock;
+use crate::sink::writer::{OutputError, wall_clock};
 use indicatif::ProgressBar;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
@@ -148,6 +149,15 @@ fn time() -> String {
     format!("{}Z", String::from_utf8_lossy(text))
 }
 
+/// What to say where a text could not be written to stdout: the same as of any output there.
+pub fn unwritten(source: io::Error) -> OutputError {
+    OutputError {
+        name: "stdout".to_owned(),
+        doing: "write",
+        source,
+    }
+}
+
 /// Writes to stderr what is wrong, in the form that all messages there have.
 pub fn complain(what: &dyn Display) {
     let width = lines::width(rustix::stdio::stderr());
@@ -193,8 +203,9 @@ fn has_form(text: &str) -> bool {
 /// A line without what acts on a terminal, which names of files and interfaces may hold.
 fn shown(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
+    let plain = !locale_is_utf8();
     for c in text.chars() {
-        if is_hidden(c) {
+        if is_hidden(c) || plain && !c.is_ascii() {
             line.extend(c.escape_unicode());
         } else {
             line.push(c);

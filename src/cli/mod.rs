@@ -34,7 +34,7 @@ pub use args::command;
 pub use completions::completions;
 pub use config::{Config, Invocation, colors_are_unwanted, parse};
 pub use docs::{asked_for, first_screen, list_protocols, man};
-pub use messages::complain;
+pub use messages::{complain, unwritten};
 pub use run::{FAILED, run};
 pub use signals::Signals;
 pub use usage::one_line;

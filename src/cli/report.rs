@@ -30,7 +30,7 @@ pub fn write(
     match stats.format {
         StatsFormat::Text | StatsFormat::All => {
             text(counters, stats, color, width, out)?;
-            channels.text(color, out)
+            channels.text(color, width, out)
         }
         StatsFormat::Json => json(counters, stats, channels, out),
         StatsFormat::Csv => {
@@ -54,7 +54,7 @@ pub struct Channels {
 
 impl Channels {
     /// A line for each, in columns below their names.
-    fn text(&self, color: bool, out: &mut dyn Write) -> io::Result<()> {
+    fn text(&self, color: bool, columns: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let (bold, off) = if color {
             ("\x1b[1m", "\x1b[0m")
         } else {
@@ -80,13 +80,23 @@ impl Channels {
             }));
             let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
             let widths = [0, 1, 2, 3].map(width);
+            // A name that has no room stands below the numbers, and the time of its opening is left to JSON where these have none.
+            let all: usize = widths.iter().map(|width| width + 2).sum();
+            let has_room = |needed: usize| columns.is_none_or(|columns| needed <= columns);
+            let below = !has_room(all + width(4));
+            let timed = has_room(all);
             writeln!(out, "\n{bold}{}{off}", heading.to_uppercase())?;
             for [opened, packets, octets, messages, name] in &rows {
                 let [o, p, b, m] = widths;
-                writeln!(
-                    out,
-                    "{opened:o$}  {packets:>p$}  {octets:>b$}  {messages:>m$}  {name}"
-                )?;
+                if timed {
+                    write!(out, "{opened:o$}  ")?;
+                }
+                write!(out, "{packets:>p$}  {octets:>b$}  {messages:>m$}")?;
+                if below {
+                    writeln!(out, "\n    {name}")?;
+                } else {
+                    writeln!(out, "  {name}")?;
+                }
             }
         }
         Ok(())
@@ -204,10 +214,10 @@ fn text(
                 ("", "")
             };
             // What it counts stands in a column of its own, however long it is.
-            let text = lines::wrapped(text, name_width + value_width + 4, width);
+            let text = lines::beside(text, name_width + 2 + value_width, "  ", width);
             writeln!(
                 out,
-                "{on}{name:name_width$}  {value:value_width$}{off}  {text}"
+                "{on}{name:name_width$}  {value:value_width$}{off}{text}"
             )?;
         }
     }

@@ -31,6 +31,7 @@ use crate::sink::OddPort;
 use crate::sink::OutputError;
 use crate::sink::Outputs;
 use crate::sink::options::OutputKind;
+use crate::sink::print::ascii;
 use crate::sink::sctp_stats::SctpStats;
 use crate::sink::writer::wall_clock;
 use std::collections::BTreeMap;
@@ -259,7 +260,7 @@ impl<'a> Run<'a> {
         }
         let traced = Arc::new(AtomicBool::new(false));
         if let Some(rule) = &config.trace {
-            let mut view = TraceView::new(config.stderr_color, config.stderr_width);
+            let mut view = TraceView::new(config.stderr_color, config.ascii, config.stderr_width);
             let traced = Arc::clone(&traced);
             assembler.trace(rule.clone(), move |event| {
                 traced.store(true, Ordering::Relaxed);
@@ -1037,7 +1038,16 @@ fn report_beside(
     let stats = config.stats.clone().unwrap_or_default();
     let names = config.rules.names();
     let look = (config.stderr_color, config.stderr_width);
-    messages.beside(|stderr| report::write(counters, &stats, channels, look, &names, stderr))
+    let mut said = Vec::new();
+    let written = report::write(counters, &stats, channels, look, &names, &mut said);
+    // For people: programs read UTF-8.
+    let text = matches!(stats.format, StatsFormat::Text | StatsFormat::All);
+    let said = match String::from_utf8(said) {
+        Ok(said) if text && config.ascii => ascii(&said).into_owned().into_bytes(),
+        Ok(said) => said.into_bytes(),
+        Err(e) => e.into_bytes(),
+    };
+    written.and(messages.beside(|stderr| stderr.write_all(&said)))
 }
 
 /// Warnings about the order of inputs: there is one of them.

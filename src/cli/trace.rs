@@ -3,8 +3,9 @@
 use super::lines;
 use crate::base::chunk_trace::{ChunkEvent, DataFate};
 use crate::base::flow::Transport;
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, seconds_from};
 use crate::base::trace::{Event, EventKind, Fate};
+use crate::sink::print::ascii;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ const SHOWN: usize = 10_000;
 #[derive(Default)]
 pub(super) struct TraceView {
     color: bool,
+    /// With characters of ASCII alone.
+    ascii: bool,
     /// Columns that its lines fit.
     width: Option<usize>,
     first: Option<Timestamp>,
@@ -24,9 +27,10 @@ pub(super) struct TraceView {
 }
 
 impl TraceView {
-    pub(super) fn new(color: bool, width: Option<usize>) -> Self {
+    pub(super) fn new(color: bool, ascii: bool, width: Option<usize>) -> Self {
         Self {
             color,
+            ascii,
             width,
             ..Self::default()
         }
@@ -39,13 +43,18 @@ impl TraceView {
         } else {
             ("", "", "")
         };
+        let (to, from) = if self.ascii {
+            ('>', '<')
+        } else {
+            ('\u{2192}', '\u{2190}')
+        };
         let mut out = String::new();
+        let mut what = event.what.to_string();
         let name = event.transport.name();
         let first = *self.first.get_or_insert(event.time);
-        let since = event.time.since(first);
+        let since = seconds_from(first, event.time);
         let at = |out: &mut String| {
-            let (s, us) = (since.as_secs(), since.subsec_micros());
-            let _ = write!(out, "{dim}{:>6} {s:>4}.{us:06}{off} {name} ", event.frame);
+            let _ = write!(out, "{dim}{:>6} {since:>11}{off} {name} ", event.frame);
         };
         match event.number {
             Some(number) => {
@@ -57,26 +66,28 @@ impl TraceView {
                     .clients
                     .entry((event.transport, number))
                     .or_insert_with(|| {
-                        let _ = writeln!(out, "{bold}{name} {number}: {src} \u{2192} {dst}{off}");
+                        let ends = format!("{name} {number}: {src} {to} {dst}");
+                        let ends = lines::wrapped(&ends, 4, self.width);
+                        let _ = writeln!(out, "{bold}{ends}{off}");
                         src
                     });
                 at(&mut out);
-                let arrow = if src == client {
-                    '\u{2192}'
-                } else {
-                    '\u{2190}'
-                };
+                let arrow = if src == client { to } else { from };
                 let _ = write!(out, "{number} {arrow}");
             }
             None => {
                 at(&mut out);
-                let _ = write!(out, "- {} \u{2192} {}", event.src, event.dst);
+                out.push('-');
+                what.insert_str(0, &format!(" {} {to} {}", event.src, event.dst));
             }
         }
         // What does not fit stands below it.
         let indent = shown(out.lines().next_back().unwrap_or_default());
-        let what = event.what.to_string();
-        let what = lines::wrapped(&what, indent, self.width);
+        let what = match self.ascii {
+            true => ascii(&what),
+            false => what.into(),
+        };
+        let what = lines::beside(&what, indent, "", self.width);
         let _ = write!(out, "{}{what}{off}", self.tone(&event.what));
         out
     }
@@ -146,7 +157,7 @@ mod tests {
             len: Some(4),
             cause: GapCause::Acked,
         };
-        let mut view = TraceView::new(false, None);
+        let mut view = TraceView::new(false, false, None);
         let mut text = String::new();
         for (number, back, micros) in [(Some(0), false, 0), (Some(0), true, 93), (None, false, 94)]
         {
@@ -163,7 +174,7 @@ tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
 "
         );
         assert!(!view.lines(&event(Some(0), false, 95, gap)).contains('\x1b'));
-        let mut view = TraceView::new(true, None);
+        let mut view = TraceView::new(true, false, None);
         let red = view.lines(&event(Some(0), false, 0, gap));
         assert!(
             red.contains("\u{2192}\x1b[31m 3:7: gap of 4 bytes"),
@@ -171,12 +182,26 @@ tcp 0: 10.0.0.1:40000 \u{2192} 10.0.0.2:80
         );
         // A terminal of 60 columns.
         for color in [false, true] {
-            let mut view = TraceView::new(color, Some(60));
+            let mut view = TraceView::new(color, false, Some(60));
             let narrow = view.lines(&event(Some(0), false, 0, gap));
             let lines: Vec<_> = narrow.lines().skip(1).collect();
             assert!(lines.len() > 1, "{narrow}");
             assert!(lines.iter().all(|line| shown(line) <= 60), "{narrow}");
             assert!(lines[1].starts_with(&" ".repeat(26)), "{narrow}");
+            // One of 40 has no room beside the numbers.
+            let mut view = TraceView::new(color, true, Some(40));
+            for number in [Some(0), None] {
+                let narrow = view.lines(&event(number, false, 0, gap));
+                assert!(narrow.lines().all(|line| shown(line) <= 40), "{narrow}");
+                assert!(
+                    narrow.contains(if number.is_some() {
+                        "tcp 0 >"
+                    } else {
+                        "0.2:80 3:7:"
+                    }),
+                    "{narrow}"
+                );
+            }
         }
     }
 }

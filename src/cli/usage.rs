@@ -35,11 +35,6 @@ pub fn one_line(e: &clap::Error) -> String {
             format!("expected one of {all}")
         });
     match e.kind() {
-        ErrorKind::UnknownArgument
-            if argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) =>
-        {
-            format!("{argument}: is no option, and no value is below 0: give a number of 0 or more")
-        }
         ErrorKind::UnknownArgument if let Some(advice) = elsewhere(&argument) => {
             format!("{argument}: is an option of other programs: {advice}")
         }
@@ -71,14 +66,17 @@ pub fn one_line(e: &clap::Error) -> String {
             format!("{option}: its value {form} is missing: {expected}")
         }
         ErrorKind::InvalidValue => {
-            let meant = text(ContextKind::SuggestedValue);
-            let meant = did_you_mean(meant.as_deref(), &expected);
+            let all = text(ContextKind::ValidValue).unwrap_or_default();
+            let suggested = text(ContextKind::SuggestedValue);
+            let meant = nearest(&value, all.split(", ")).or(suggested.as_deref());
+            let meant = did_you_mean(meant, &expected);
             format!("{option} {value}: is none of its values{meant}")
         }
         ErrorKind::ValueValidation if !option.is_empty() => {
             let why = e.source().map_or(expected, ToString::to_string);
             // What is wrong begins with the value where only a part of it is wrong.
             let why = why.trim_end();
+            let value = if value.is_empty() { "\"\"" } else { &value };
             format!("{option} {value}: {why}")
         }
         ErrorKind::TooManyValues => {
@@ -155,7 +153,7 @@ mod tests {
             ),
             (
                 "--tcp-buffer 64X",
-                "--tcp-buffer 64X: expected a size: a number, with K, M or G behind it, as 64K or 4MiB",
+                "--tcp-buffer 64X: is no size: expected a number, with K, M or G behind it, as 64K or 4MiB",
             ),
             (
                 "-p -n",
@@ -189,7 +187,10 @@ mod tests {
                 "--json-body",
                 "--json-body: its value <FORM> is missing: expected one of none, text, base64",
             ),
-            ("--hash=3", "--hash 3: expected md5, sha1 or sha256"),
+            (
+                "--hash=3",
+                "--hash 3: is no sum that is made here: expected md5, sha1 or sha256",
+            ),
             (
                 "--dump-name x",
                 "--dump-name: names the files of --dump: add --dump DIR",
@@ -298,11 +299,11 @@ mod tests {
             ),
             (
                 "--decrypted-port x",
-                "--decrypted-port x: expected a port of 1 to 65535",
+                "--decrypted-port x: is no port: expected one of 1 to 65535",
             ),
             (
                 "--decrypted-port 99999",
-                "--decrypted-port 99999: expected a port of 1 to 65535",
+                "--decrypted-port 99999: is no port: expected one of 1 to 65535",
             ),
             (
                 "--verbose=2",
@@ -339,7 +340,45 @@ mod tests {
             ),
             (
                 "--sort-queue -1",
-                "-1: is no option, and no value is below 0: give a number of 0 or more",
+                "--sort-queue -1: is below 0: give 0 or more",
+            ),
+            (
+                "--session-timeout -5s",
+                "--session-timeout -5s: is below 0: give 0 or more",
+            ),
+            ("-c -1", "-c -1: is below 0: give 0 or more"),
+            (
+                "--match -5",
+                "--match -5: looks like an option: write --match=-5",
+            ),
+            ("-q -5", "-5: is no option: --help shows all"),
+            (
+                "-w file:",
+                "--write file:: a name is missing: give a path, or - for stdout",
+            ),
+            (
+                "-w tcp-listen:",
+                "--write tcp-listen:: a name is missing: give one, as tcp-listen://5000",
+            ),
+            (
+                "--json=",
+                "--json \"\": a name is missing: give a path, or - for stdout",
+            ),
+            (
+                "-w file:x?y",
+                "--write file:x?y: character 8: expected KEY=VALUE, found y: for example file:out.pcap?protocol=http",
+            ),
+            (
+                "-w tcp-listen://5?queue=1X",
+                "--write tcp-listen://5?queue=1X: queue=1X: is no size: expected",
+            ),
+            (
+                "-s=tcp.lost",
+                "--stats: tcp.lost: there is no such section or counter: did you mean tcp.lost_octets?",
+            ),
+            (
+                "--table --fields host",
+                "--fields: host: the table has no such column: did you mean http.host?",
             ),
             (
                 "-d tcp.port==80",
@@ -371,7 +410,15 @@ mod tests {
             ),
             (
                 "--connection foo",
-                "--connection foo: \"foo\": expected a connection as 3 or tcp:3",
+                "--connection foo: is no connection: expected one as 3 or tcp:3",
+            ),
+            (
+                "--connection :99999",
+                "--connection :99999: is no connection: expected one",
+            ),
+            (
+                "--connection 1,x",
+                "--connection 1,x: \"x\": is no connection: expected one",
             ),
         ] {
             let words = std::iter::once("inet-asm").chain(args.split(' '));
@@ -381,6 +428,8 @@ mod tests {
             let line = one_line(&e);
             assert!(line.starts_with(expected), "{args}: {line}");
             assert!(!line.contains('\n'));
+            // What it is about, what is wrong with that, and what to do.
+            assert!(line.matches(": ").count() >= 2, "{args}: {line}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::likeness::{did_you_mean, nearest};
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
+use crate::base::size::{number_and_unit, size};
 use crate::base::time::Timestamp;
 use crate::message::rules::DecodeAs;
 use crate::message::user_framer::UserRow;
@@ -18,69 +19,22 @@ use crate::sink::{FileFormat, Target};
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use regex::bytes::{Regex, RegexBuilder};
-use std::num::{IntErrorKind, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::time::Duration;
-
-/// A size in octets: a number, with K, M or G (also KB, KiB) behind it, powers of 1024 all of them.
-pub(super) fn size(text: &str) -> Result<usize, String> {
-    // 0.5G is half of 1024 MiB; what is less than a byte is cut off.
-    let whole = size_in_millionths(text)? / MILLION;
-    usize::try_from(whole).map_err(|_| "too large a size".to_owned())
-}
-
-/// Millionths of a byte, or of whatever has a size.
-pub(super) const MILLION: u128 = 1_000_000;
-
-/// The same in millionths, to which fractions are exact.
-pub(super) fn size_in_millionths(text: &str) -> Result<u128, String> {
-    let wrong = || "expected a size: a number, with K, M or G behind it, as 64K or 4MiB".to_owned();
-    let (number, unit) = number_and_unit(text);
-    let shift = match unit {
-        "" | "B" => 0,
-        "K" | "k" | "KB" | "kB" | "KiB" => 10,
-        "M" | "m" | "MB" | "MiB" => 20,
-        "G" | "g" | "GB" | "GiB" => 30,
-        _ => return Err(wrong()),
-    };
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let whole: u64 = match whole.parse() {
-        Ok(whole) => whole,
-        Err(e) if *e.kind() == IntErrorKind::PosOverflow => {
-            return Err("too large a size".to_owned());
-        }
-        Err(_) => return Err(wrong()),
-    };
-    let digits = part.get(..6).unwrap_or(part);
-    let millionths: u128 = format!("{digits:0<6}").parse().map_err(|_| wrong())?;
-    if !part.bytes().all(|c| c.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    Ok((u128::from(whole) * MILLION + millionths) << shift)
-}
-
-/// A number and what stands behind it.
-fn number_and_unit(text: &str) -> (&str, &str) {
-    let digits = text
-        .bytes()
-        .take_while(|c| c.is_ascii_digit() || *c == b'.')
-        .count();
-    let (number, unit) = text.split_at(digits);
-    (number, unit.trim_start())
-}
 
 /// A size below half of the sequence numbers.
 pub(super) fn gap_size(text: &str) -> Result<u32, String> {
     u32::try_from(size(text)?)
         .ok()
         .filter(|n| *n <= 1 << 30)
-        .ok_or_else(|| "expected a size of 1G at most".to_owned())
+        .ok_or_else(|| "is too large: give a size of 1G at most".to_owned())
 }
 
 /// A time of a second at least.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let time = time(text)?;
     if time < Duration::from_secs(1) {
-        return Err("expected a time of a second at least, as 15m".to_owned());
+        return Err("is too short: give a second at least, as 15m".to_owned());
     }
     Ok(time)
 }
@@ -88,7 +42,8 @@ pub(super) fn period(text: &str) -> Result<Duration, String> {
 /// A time: a number with us, ms, s, m, h or d behind it.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || {
-        "expected a time: a number with us, ms, s, m, h or d behind it, as 200ms or 1h".to_owned()
+        "is no time: expected a number with us, ms, s, m, h or d behind it, as 200ms or 1h"
+            .to_owned()
     };
     let (number, unit) = number_and_unit(text);
     let unit = match unit {
@@ -105,7 +60,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit)
         .ok()
         .filter(|d| d.as_secs() < 1 << 32)
-        .ok_or_else(|| "too long a time: expected 49,710 days at most".to_owned())
+        .ok_or_else(|| "is too long: give a time of 49,710 days at most".to_owned())
 }
 
 /// A time, or `off`: none at all.
@@ -127,19 +82,19 @@ pub(super) fn count_or_off(text: &str) -> Result<usize, String> {
 /// A whole number.
 pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse()
-        .map_err(|_| "expected a whole number, as 64".to_owned())
+        .map_err(|_| "is no whole number: expected one of 0 or more, as 64".to_owned())
 }
 
 /// A port.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| "expected a port of 1 to 65535, as 8080".to_owned())
+    port.ok_or_else(|| "is no port: expected one of 1 to 65535, as 8080".to_owned())
 }
 
 /// A number of threads.
 pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
-        .map_err(|_| "expected a whole number of 1 or more, as 2".to_owned())
+        .map_err(|_| "is no number of threads: expected 1 or more, as 2".to_owned())
 }
 
 /// A sum of `--hash`.
@@ -148,7 +103,7 @@ pub(super) fn sum_kind(text: &str) -> Result<SumKind, String> {
         "md5" => Ok(SumKind::Md5),
         "sha1" | "sha-1" => Ok(SumKind::Sha1),
         "sha256" | "sha-256" => Ok(SumKind::Sha256),
-        _ => Err("expected md5, sha1 or sha256".to_owned()),
+        _ => Err("is no sum that is made here: expected md5, sha1 or sha256".to_owned()),
     }
 }
 
@@ -163,7 +118,7 @@ pub(super) fn media_type(text: &str) -> Result<String, String> {
     };
     match text.split_once('/') {
         Some((top, sub)) if plain(top) && (plain(sub) || sub == "*") => Ok(text.to_owned()),
-        _ => Err("no media type: expected application/pdf, image/* or the like".to_owned()),
+        _ => Err("is no media type: expected application/pdf, image/* or the like".to_owned()),
     }
 }
 
@@ -187,9 +142,11 @@ pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
     }
     words.extend(word);
     match (quote, words.first()) {
-        (Some(open), _) => Err(format!("a {open} has no other behind it: close it")),
-        (None, None) => Err("no command: give the program and its words".to_owned()),
-        (None, Some(program)) if program.is_empty() => Err("the program has no name".to_owned()),
+        (Some(open), _) => Err(format!("a {open} is not closed: put another one behind it")),
+        (None, None) => Err("is no command: give the program and its words".to_owned()),
+        (None, Some(program)) if program.is_empty() => {
+            Err("the program has no name: give one, as clamscan".to_owned())
+        }
         (None, Some(_)) => Ok(CommandWords(words)),
     }
 }
@@ -202,8 +159,8 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
         "other" | "others" => Ok(Kind::Other),
         _ => {
             let meant = nearest(text, ["request", "response", "other"]);
-            let meant = did_you_mean(meant, "");
-            Err(format!("expected some of request, response, other{meant}"))
+            let meant = did_you_mean(meant, "expected some of request, response, other");
+            Err(format!("is no kind of message{meant}"))
         }
     }
 }
@@ -267,14 +224,14 @@ pub(super) fn when(text: &str) -> Result<When, String> {
     nanos
         .map(|nanos| When::At(Timestamp::from_nanos(nanos)))
         .ok_or_else(|| {
-            "expected a date and time as 2026-11-21T10:00:00Z or 2026-11-21T11:00:00+01:00 (UTC where it says nothing), a time of the first packet's day as 10:00, seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
+            "is no time: expected a date and time as 2026-11-21T10:00:00Z or 2026-11-21T11:00:00+01:00 (UTC where it says nothing), a time of the first packet's day as 10:00, seconds since 1970, or +TIME behind the first packet as +90s".to_owned()
         })
 }
 
 /// A number of 1 or more.
 pub(super) fn count(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|n| *n > 0);
-    number.ok_or_else(|| "expected a number of 1 or more".to_owned())
+    number.ok_or_else(|| "is no number of 1 or more: give one, as 10".to_owned())
 }
 
 /// An OUTPUT, which need not be UTF-8.
@@ -341,7 +298,11 @@ pub(super) fn transports(text: &str) -> Result<Disabled, String> {
             "tcp" => disabled.tcp = true,
             "udp" => disabled.udp = true,
             "sctp" => disabled.sctp = true,
-            _ => return Err(format!("{name}: expected some of tcp, udp, sctp")),
+            _ => {
+                return Err(format!(
+                    "{name}: is no transport: expected some of tcp, udp, sctp"
+                ));
+            }
         }
     }
     Ok(disabled)
@@ -357,7 +318,7 @@ pub(super) struct ReorderWindow {
 
 /// A number of packets and two times.
 pub(super) fn reorder_window(text: &str) -> Result<ReorderWindow, String> {
-    let wrong = || "expected N,TIME,TIME, as 32,20ms,1s".to_owned();
+    let wrong = || "is no window: expected N,TIME,TIME, as 32,20ms,1s".to_owned();
     let mut parts = text.split(',');
     let (Some(n), Some(together), Some(alone), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -380,7 +341,7 @@ pub(super) struct LookBehind {
 
 /// A number of segments and a time, or `off`.
 pub(super) fn look_behind(text: &str) -> Result<LookBehind, String> {
-    let wrong = || "expected N,TIME, as 16,200ms, or off".to_owned();
+    let wrong = || "is neither N,TIME nor off: expected one of them, as 16,200ms".to_owned();
     if text.eq_ignore_ascii_case("off") {
         return Ok(LookBehind {
             segments: 0,
@@ -410,7 +371,7 @@ pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
         "verify" => Ok(Checksums::Verify),
         "ignore" => Ok(Checksums::Ignore),
         _ => Err(format!(
-            "{word}: expected auto, verify or ignore, for one layer as ip=verify"
+            "{word}: is none of its values: expected auto, verify or ignore, for one layer as ip=verify"
         )),
     };
     let mut rule = ChecksumRule::default();
@@ -432,7 +393,7 @@ pub(super) fn checksums(text: &str) -> Result<ChecksumRule, String> {
             Some(("sctp", word)) => rule.sctp = how(word)?,
             Some((layer, _)) => {
                 return Err(format!(
-                    "{layer}: expected one of the layers ip, tcp, udp, sctp"
+                    "{layer}: is no layer: expected ip, tcp, udp or sctp, as ip=verify"
                 ));
             }
         }

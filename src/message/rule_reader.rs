@@ -2,6 +2,7 @@
 
 use crate::base::flow::Transport;
 use crate::base::protocol::{LONGEST, Name};
+use crate::base::size::size;
 use crate::base::state::{Deserialize, Serialize};
 
 /// A magic, or what ends a message, has so many octets at most: no protocol has more, and each is held in every framer.
@@ -109,15 +110,14 @@ impl<'a> RuleReader<'a> {
 
     /// `65536` or `64K`: a size, in powers of 1024.
     pub(super) fn size(&mut self) -> Result<u64, Mistake> {
-        let number = self.number(1 << 32)?;
-        let shift = match self.rest().bytes().next() {
-            Some(b'K') => 10,
-            Some(b'M') => 20,
-            Some(b'G') => 30,
-            _ => return Ok(number),
-        };
-        self.at += 1;
-        Ok(number << shift)
+        let text = self.rest().split(',').next().unwrap_or_default();
+        match size(text) {
+            Ok(size) => {
+                self.at += text.len();
+                Ok(size as u64)
+            }
+            Err(_) => self.mistake(format!("expected a size, as 64K{}", self.found())),
+        }
     }
 
     /// `0xCAFE`: octets.

@@ -3,7 +3,7 @@
 use super::files::{codings_are_known, undo_codings};
 use crate::message::{ChunkLine, ChunkSize, read_head};
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 /// What the head says of the body.
 #[derive(Default)]
@@ -25,9 +25,14 @@ pub(super) struct DecodedBody<'a> {
     pub(super) decoded: bool,
     /// There is more of it than was asked for.
     pub(super) cut: bool,
-    /// It cannot be decoded further.
+    /// It cannot be decoded further, or what follows cannot.
     pub(super) failed: bool,
+    /// Octets that could be decoded of it.
+    pub(super) kept: u64,
 }
+
+/// Octets that are decoded behind those that are shown, to find damage: decoders meet it later than it begins.
+const CHECKED: u64 = 1 << 20;
 
 impl BodyCodings {
     pub(super) fn read(head: &[u8]) -> Self {
@@ -71,14 +76,18 @@ impl BodyCodings {
             shown = without_chunks(&shown).into();
         }
         let sent = shown.len();
-        let (mut done, mut cut, mut failed) = (false, false, false);
+        let (mut done, mut cut, mut failed, mut kept) = (false, false, false, 0);
         if !self.codings.is_empty() && codings_are_known(&self.codings) {
             let mut decoded = Vec::new();
             // The octets that could be decoded stand before an error.
-            failed = undo_codings(&self.codings, &*shown)
-                .take(most as u64 + 1)
-                .read_to_end(&mut decoded)
-                .is_err();
+            {
+                let mut reader = undo_codings(&self.codings, &*shown);
+                let mut first = reader.by_ref().take(most as u64 + 1);
+                failed = first.read_to_end(&mut decoded).is_err();
+                let mut checked = CountingSink(decoded.len() as u64);
+                failed = failed || io::copy(&mut reader.take(CHECKED), &mut checked).is_err();
+                kept = checked.0;
+            }
             if !decoded.is_empty() {
                 cut = decoded.len() > most;
                 done = true;
@@ -91,7 +100,22 @@ impl BodyCodings {
             decoded: done,
             cut,
             failed,
+            kept,
         }
+    }
+}
+
+/// Counts what is written to it.
+struct CountingSink(u64);
+
+impl Write for CountingSink {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0 += octets.len() as u64;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `--follow`: chosen connections as conversations: the octets of both directions as they were delivered, gaps drawn in.
 
 use super::output::{Output, kept, take_kept};
-use super::print::{Clock, Look, Paint, hex, is_text, visible};
+use super::print::{Clock, Look, Paint, escape_behind, hex, is_text, visible};
 use super::sides::client_of;
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
@@ -131,7 +131,7 @@ impl Follow {
         (src, dst): (SocketAddr, SocketAddr),
     ) {
         let (transport, number, direction) = who;
-        let p = Paint::new(self.look.color);
+        let p = Paint::new(&self.look);
         self.end_line();
         if self.last.is_some() {
             self.text.push('\n');
@@ -143,12 +143,32 @@ impl Follow {
         } else {
             p.server
         };
-        let _ = write!(self.text, "{way}{src} \u{2192} {dst}{} {}", p.off, p.dim);
+        let connection = format!("{} {number}", transport.name());
+        let ends = format!("{src} {} {dst}", p.arrow);
+        let mut at = String::new();
+        let fits = |at: &str| {
+            let columns = ends.chars().count() + connection.len() + at.len() + 2;
+            self.look.width.is_none_or(|width| columns <= width)
+        };
         if let Some(time) = time {
-            self.clock.show(time, false, false, &mut self.text);
-            self.text.push(' ');
+            self.clock.show(time, false, false, &mut at);
+            // Where there is no room for the date in each of them, one line has it; and then none for the time.
+            if !fits(&at) {
+                if let Some(date) = self.clock.new_date(time) {
+                    let _ = writeln!(self.text, "{}{date}{}", p.dim, p.off);
+                }
+                at = self.clock.of_day(&at).to_owned();
+            }
+            if !fits(&at) {
+                at.clear();
+            }
         }
-        let _ = writeln!(self.text, "{} {number}{}", transport.name(), p.off);
+        let blank = if at.is_empty() { "" } else { " " };
+        let shown = p.fitting(&ends, 0);
+        let room = shown.chars().count() + 1;
+        let rest = format!("{at}{blank}{connection}");
+        let rest = p.fitting(&rest, room);
+        let _ = writeln!(self.text, "{way}{shown}{} {}{rest}{}", p.off, p.dim, p.off);
     }
 
     fn end_line(&mut self) {
@@ -177,7 +197,7 @@ impl Follow {
     }
 
     fn text_or_hex(&mut self, direction: Direction, offset: u64, octets: &[u8]) {
-        let p = Paint::new(self.look.color);
+        let p = Paint::new(&self.look);
         let way = if direction == self.client {
             p.client
         } else {
@@ -191,7 +211,9 @@ impl Follow {
                     self.text.push('\n');
                 }
                 self.text.push_str(way);
+                let begin = self.text.len();
                 visible(line.strip_suffix(b"\r").unwrap_or(line), &mut self.text);
+                escape_behind(&mut self.text, begin, self.look.ascii);
                 self.text.push_str(p.off);
             }
             if ends.len() < octets.len() {
@@ -205,9 +227,11 @@ impl Follow {
     }
 
     fn missing(&mut self, what: std::fmt::Arguments<'_>) {
-        let p = Paint::new(self.look.color);
+        let p = Paint::new(&self.look);
         self.end_line();
-        let _ = writeln!(self.text, "{}~~~ {what} ~~~{}", p.bad, p.off);
+        let words = format!("~~~ {what} ~~~");
+        let words = p.fitting(&words, 0);
+        let _ = writeln!(self.text, "{}{words}{}", p.bad, p.off);
     }
 
     fn gap(&mut self, len: Option<u64>) {

@@ -1,5 +1,6 @@
 //! The records of what an output writes, found again in its octets: where a client may begin to read, and what it has to read before.
 
+use crate::base::packet::word;
 use crate::sink::packets::statistics;
 
 /// Octets of a pcap file header, and of a record's.
@@ -110,7 +111,7 @@ impl Records {
                 chunk.records = 1;
             }
             RecordForm::Pcap => {
-                while let Some(len) = word(&self.rest, at + 8)
+                while let Some(len) = len_at(&self.rest, at + 8)
                     && self.rest.len() - at >= PCAP_RECORD + len
                 {
                     at += PCAP_RECORD + len;
@@ -118,10 +119,10 @@ impl Records {
                 }
             }
             RecordForm::Pcapng => {
-                while let Some(len) = word(&self.rest, at + 4)
+                while let Some(len) = len_at(&self.rest, at + 4)
                     && let Some(block) = self.rest.get(at..at + len.max(12))
                 {
-                    match u32::try_from(word(block, 0).unwrap_or(0)).unwrap_or(0) {
+                    match word(block, 0, false).unwrap_or_default() {
                         SECTION => {
                             chunk.begins = true;
                             chunk.preamble = block.to_vec();
@@ -143,9 +144,9 @@ impl Records {
     }
 }
 
-fn word(octets: &[u8], at: usize) -> Option<usize> {
-    let word = octets.get(at..)?.first_chunk::<4>()?;
-    usize::try_from(u32::from_le_bytes(*word)).ok()
+/// A length, as it stands here: what is written is in little-endian order.
+fn len_at(octets: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(word(octets, at, false)?).ok()
 }
 
 #[cfg(test)]

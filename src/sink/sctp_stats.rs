@@ -45,11 +45,7 @@ impl SctpStats {
     pub fn open(path: &Path, inputs: &[&OsStr], goes_on: bool) -> Result<Self, OutputError> {
         let name = path.to_string_lossy();
         let to = if path.is_dir() || name.ends_with('/') {
-            fs::create_dir_all(path).map_err(|source| OutputError {
-                name: name.to_string(),
-                doing: "make the folder",
-                source,
-            })?;
+            writer::make_folder(path)?;
             StatsTarget::Folder(path.to_owned(), 0)
         } else {
             writer::refuse_input(path.as_os_str(), inputs)?;

@@ -2,6 +2,7 @@
 
 use super::serve::{ServeOptions, ServedClients, ServedOutput};
 use crate::base::counters::ChannelCounters;
+use crate::base::size::size;
 use crate::base::sockets::{SocketName, SocketScheme};
 use crate::base::time::Timestamp;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
@@ -13,6 +14,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -40,14 +42,11 @@ impl fmt::Display for OutputError {
         let makes = self.doing.starts_with("make");
         let opens = self.doing.starts_with("open");
         match self.source.kind() {
-            io::ErrorKind::NotFound if opens => {
+            io::ErrorKind::NotFound if opens || makes => {
                 f.write_str("the folder that it is in does not exist: make it first")
             }
             io::ErrorKind::PermissionDenied => {
                 f.write_str("permission is denied: choose another folder")
-            }
-            io::ErrorKind::NotFound if makes => {
-                f.write_str("it cannot be made there: choose another folder")
             }
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory if makes => {
                 f.write_str("there is a file of this name: choose another one")
@@ -148,17 +147,6 @@ fn listen(target: &Target) -> io::Result<OpenedOutput> {
         to: Box::new(output),
         listens: Some(place),
     })
-}
-
-/// A number of octets, with K, M or G behind it.
-fn octets(text: &str) -> Option<usize> {
-    let (number, unit) = match text.char_indices().next_back()? {
-        (at, 'K' | 'k') => (text.get(..at)?, 1 << 10),
-        (at, 'M' | 'm') => (text.get(..at)?, 1 << 20),
-        (at, 'G' | 'g') => (text.get(..at)?, 1 << 30),
-        _ => (text, 1),
-    };
-    number.parse::<usize>().ok()?.checked_mul(unit)
 }
 
 /// A file that keeps what was in it until something is written to it, or it is flushed: where another output cannot be
@@ -295,16 +283,18 @@ impl Target {
         let mut options = ServeOptions::default();
         let mut retries = false;
         for (key, value) in &self.own {
-            let wrong = |what: &str| format!("{key}={value}: expected {what}");
+            let wrong = |what: &str| format!("{key}={value}: {what}");
             match key.as_str() {
                 "queue" => {
-                    let queue = octets(value).filter(|n| *n > 0);
-                    options.queue = queue.ok_or_else(|| wrong("a size, as 16M"))?;
+                    let queue = size(value).map_err(|what| wrong(&what))?;
+                    let queue = Some(queue).filter(|n| *n > 0);
+                    options.queue =
+                        queue.ok_or_else(|| wrong("nothing could wait: give a size, as 16M"))?;
                 }
                 "clients" => {
                     let clients = value.parse().ok().filter(|n| (1..=CLIENTS).contains(n));
                     options.clients =
-                        clients.ok_or_else(|| wrong("a number of clients, 1024 at most"))?;
+                        clients.ok_or_else(|| wrong("is no number of clients: give 1 to 1024"))?;
                 }
                 _ => retries = true,
             }
@@ -363,7 +353,7 @@ impl Target {
         // `-w -x` is a forgotten argument much more often than a file called `-x`.
         if text.starts_with('-') && text != "-" && !text.starts_with("-?") {
             return Err(format!(
-                "an output is missing; a file of this name is ./{text}"
+                "is an option, and an output is missing: give a path (a file of this name is ./{text})"
             ));
         }
         let scheme = text.split_once(':').and_then(|(word, rest)| {
@@ -387,14 +377,21 @@ impl Target {
             None => (text, None),
         };
         if name.is_empty() {
-            return Err("a name is missing".to_owned());
+            return Err(match socket {
+                Some(socket) => format!("a name is missing: give one, as {}", socket.example),
+                None => "a name is missing: give a path, or - for stdout".to_owned(),
+            });
         }
         let (mut options, mut own) = (Vec::new(), Vec::new());
-        for part in query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|p| !p.is_empty())
-        {
+        let query = query.unwrap_or_default();
+        // It is the end of the text.
+        let mut at = text.len() - query.len();
+        for part in query.split('&') {
+            let begin = at;
+            at += part.len() + 1;
+            if part.is_empty() {
+                continue;
+            }
             let is_own = |key: &str| socket.is_some_and(|s| socket_options(s).contains(&key));
             if part == "retry" && is_own(part) {
                 own.push((part.to_owned(), String::new()));
@@ -402,7 +399,7 @@ impl Target {
             }
             let (key, value) = part
                 .split_once('=')
-                .ok_or_else(|| format!("{part}: expected KEY=VALUE"))?;
+                .ok_or_else(|| mistake(text, begin, "expected KEY=VALUE", part))?;
             let list = if is_own(key) { &mut own } else { &mut options };
             list.push((key.to_owned(), value.to_owned()));
         }
@@ -425,17 +422,28 @@ impl Target {
     }
 }
 
+/// What is wrong at an octet of an OUTPUT: what was expected there instead of what stands there.
+fn mistake(text: &str, at: usize, expected: &str, found: &str) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let place = before.chars().count() + 1;
+    format!("character {place}: {expected}, found {found}: for example file:out.pcap?protocol=http")
+}
+
 /// Parts a name, quoted or not, from what follows the question mark.
 fn split(text: &str) -> Result<(&str, Option<&str>), String> {
     for quote in ['\'', '"'] {
         if let Some(rest) = text.strip_prefix(quote) {
-            let (name, rest) = rest
-                .split_once(quote)
-                .ok_or_else(|| format!("{text}: the quotation mark is not closed"))?;
+            let (name, rest) = rest.split_once(quote).ok_or_else(|| {
+                format!(
+                    "{text}: the quotation mark is not closed: put another {quote} behind the name"
+                )
+            })?;
             return match rest.strip_prefix('?') {
                 _ if rest.is_empty() => Ok((name, None)),
                 Some(query) => Ok((name, Some(query))),
-                None => Err(format!("{rest}: expected ? behind the name")),
+                None => Err(format!(
+                    "{rest}: stands behind the quoted name: put a ? between, as file:'a b.pcap'?protocol=http"
+                )),
             };
         }
     }
@@ -491,6 +499,23 @@ fn cannot_open(target: &Target, source: io::Error) -> OutputError {
         doing: "open",
         source,
     }
+}
+
+/// Makes a folder for an output, unless it is there. Those that it is in have to be there: a name that was mistyped makes none.
+///
+/// # Errors
+///
+/// Those of the system; something else has this name.
+pub(crate) fn make_folder(path: &Path) -> Result<(), OutputError> {
+    let made = match std::fs::create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    };
+    made.map_err(|source| OutputError {
+        name: path.display().to_string(),
+        doing: "make the folder",
+        source,
+    })
 }
 
 /// Refuses an output that is a file which is also read: opening it would empty it, and a pipe would feed itself.

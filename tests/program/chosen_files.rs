@@ -265,7 +265,10 @@ fn an_archive_has_what_the_folder_would_have() {
         (&["-j", "--index"], "add -x DIR"),
         (&["-j", "--extract-types", "image/*"], "add -x DIR"),
         (&["-x", "x", "--extract-types", "image"], "no media type"),
-        (&["-x", "x", "--on-file", "a 'b"], "has no other behind it"),
+        (
+            &["-x", "x", "--on-file", "a 'b"],
+            "is not closed: put another one behind it",
+        ),
         (
             &["-x", "x", "--extract-protocols", "nothing"],
             "no protocol of this name",

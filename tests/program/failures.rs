@@ -161,12 +161,20 @@ fn an_output_is_emptied_only_where_all_can_be_opened() {
 fn texts_that_cannot_be_written_are_an_error() {
     let capture = testdata("http-tiny.pcap");
     let program = env!("CARGO_BIN_EXE_inet-asm");
+    // The same words, whatever is written.
+    let full = "inet-asm: stdout: cannot write: no space is left: make room, or write elsewhere\n";
     for (line, words) in [
         ("--help >&-", "stdout: is closed"),
         ("--version >&-", "stdout: is closed"),
         ("-h >&-", "stdout: is closed"),
-        ("--help >/dev/full", "No space left"),
-        ("--version >/dev/full", "No space left"),
+        ("-h >/dev/full", full),
+        ("--help >/dev/full", full),
+        ("--version >/dev/full", full),
+        ("--man >/dev/full", full),
+        ("--completions fish >/dev/full", full),
+        ("--list-protocols >/dev/full", full),
+        ("--save-config >/dev/full", full),
+        ("-p CAPTURE >/dev/full", full),
         ("-n -s CAPTURE 2>/dev/full", ""),
         ("-n -s CAPTURE 2>&-", ""),
     ] {

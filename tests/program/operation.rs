@@ -382,7 +382,7 @@ fn the_command_line_is_stronger_than_the_file() {
     for (text, words) in [
         (
             "[Limits]\nmemory-limit = much\n",
-            "line 2: memory-limit much: expected a size",
+            "line 2: memory-limit much: is no size: expected",
         ),
         (
             "[Limits]\nmemory-limt = 1M\n",
@@ -401,15 +401,15 @@ fn the_command_line_is_stronger_than_the_file() {
         ("[Input]\nsort-file = yes\n", "did you mean sort-files?"),
         (
             "[Processing]\nstore-fragments = perhaps\n",
-            "store-fragments: perhaps: expected yes or no",
+            "store-fragments: perhaps: is none of its values: expected yes or no",
         ),
         (
             "[TCPReassembler]\nEnabled = perhaps\n",
-            "Enabled: perhaps: expected yes or no",
+            "Enabled: perhaps: is none of its values: expected yes or no",
         ),
         (
             "[TCPReassembler]\nPacketTimeOutMSec = x\n",
-            "tcp-packet-timeout xms: expected a time",
+            "tcp-packet-timeout xms: is no time: expected",
         ),
     ] {
         let done = with(text, &["-n"]);

@@ -1088,6 +1088,7 @@ fn on_terminal(command: &str, columns: u32) -> (String, Option<i32>) {
     let done = Command::new("script")
         .args(["-q", "-e", "-c", &command, "/dev/null"])
         .env("TERM", "xterm")
+        .env("LC_ALL", "C.UTF-8")
         .env("PATH", path)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())
@@ -1976,4 +1977,118 @@ fn messages_of_smb_name_their_files() {
         .find(|line| line.contains("SMB2 close request"))
         .expect("a message");
     assert!(message.contains(r#""file":"dir\\a.x""#), "{message}");
+}
+
+/// All that is not the text of a message fits a terminal, however narrow.
+#[test]
+fn lines_fit_a_narrow_terminal() {
+    let (lost, binary) = (path("http-lost.pcap"), path("protocols/mbtcp.pcap"));
+    for columns in [40, 60] {
+        for command in [
+            format!("-n -s=all,inputs {lost}"),
+            format!("-n --trace tcp:0 {lost}"),
+            binary.clone(),
+            format!("-p=full {}", path("protocols/tls.pcap")),
+            format!("--follow tcp:0 {binary}"),
+            format!("-n --trace tcp:0 {binary}"),
+        ] {
+            let command = format!("NO_COLOR=1 inet-asm {command}");
+            let (text, code) = on_terminal(&command, columns);
+            assert_eq!(code, Some(0), "{command}");
+            assert!(text.lines().count() > 5, "{command}: {text}");
+            // The name of the input stands whole in a line of its own.
+            let of_name = |line: &str| line.ends_with(".pcap");
+            let widest = text.lines().filter(|line| !of_name(line));
+            let widest = widest.max_by_key(|line| line.chars().count());
+            let widest = widest.expect("lines");
+            assert!(
+                widest.chars().count() <= columns as usize,
+                "{columns}: {command}: {widest}"
+            );
+        }
+    }
+}
+
+/// In a locale that is not UTF-8 people get ASCII, and programs what they always get.
+#[test]
+fn other_locales_get_ascii() {
+    let mut pcap = Pcap::new();
+    let answer = response("caf\u{e9} \u{2192}".as_bytes());
+    let request = get("/\u{e9}");
+    pcap.open(100, 500).client(101, 501, ACK | PSH, &request);
+    pcap.server(501, behind(101, &request), ACK | PSH, &answer);
+    let said = |args: &[&str], locale: [&str; 3]| {
+        let mut command = inet_asm([&["-q"], args].concat());
+        for (name, value) in ["LC_ALL", "LC_CTYPE", "LANG"].iter().zip(locale) {
+            command.env(name, value);
+        }
+        let done = common::feed(&mut command, &[&pcap.file]);
+        String::from_utf8(done.stdout).expect("UTF-8") + &done.stderr
+    };
+    let posix = [
+        ["C", "", "C.UTF-8"],
+        ["", "", ""],
+        ["", "POSIX", "en_US.UTF-8"],
+    ];
+    let utf8 = [["C.UTF-8", "C", "C"], ["", "", "de_DE.utf8"]];
+    for (args, plain, rich) in [
+        (&["-p"][..], "> 203.0.113.80:80", "\u{2192} 203.0.113.80:80"),
+        (&["-p=full"], "caf\\u{e9} \\u{2192}", "caf\u{e9} \u{2192}"),
+        (
+            &["--follow", "all"],
+            "GET /\\u{e9} HTTP",
+            "GET /\u{e9} HTTP",
+        ),
+        (&["-n", "--trace", "all"], "tcp 0 <", "tcp 0 \u{2190}"),
+        (&["-n", "-s", "\u{e9}"], "\\u{e9}: cannot", "\u{e9}: cannot"),
+    ] {
+        for locale in posix {
+            let text = said(args, locale);
+            assert!(
+                text.is_ascii() && text.contains(plain),
+                "{locale:?}: {text}"
+            );
+        }
+        for locale in utf8 {
+            let text = said(args, locale);
+            assert!(text.contains(rich), "{locale:?}: {text}");
+        }
+    }
+    for args in [&["-j"][..], &["--table"]] {
+        assert_eq!(said(args, posix[0]), said(args, utf8[0]));
+        assert!(said(args, posix[0]).contains("/\u{e9}"));
+    }
+}
+
+/// Outputs make the folder that they are given, and none above it.
+#[test]
+fn folders_are_made_one_deep() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let input = path("http-tiny.pcap");
+    let words = "the folder that it is in does not exist: make it first";
+    for option in ["--extract", "--dump", "--sctp-stats", "--write"] {
+        let at = |name: &str| dir.path().join(option).join(name).display().to_string();
+        let done = run(["-q", option, &at("deep/"), &input], b"");
+        assert!(done.stderr.contains(words), "{option}: {}", done.stderr);
+        done.code(2);
+        assert!(!dir.path().join(option).exists(), "{option}");
+        std::fs::create_dir(dir.path().join(option)).expect("a folder");
+        if option != "--write" {
+            run(["-q", option, &at("deep/"), &input], b"").code(0);
+            assert!(Path::new(&at("deep")).is_dir(), "{option}");
+        }
+    }
+}
+
+/// Packets are not written to a terminal; without an output there are lines.
+#[test]
+fn packets_stay_off_a_terminal() {
+    let name = path("http-tiny.pcap");
+    let (text, code) = on_terminal(&format!("inet-asm -w - {name}"), 80);
+    assert!(text.contains("--write -: stdout is a terminal"), "{text}");
+    assert_eq!(code, Some(2));
+    let (text, _) = on_terminal(&format!("inet-asm -q -w - {name} | wc -c"), 80);
+    assert!(text.trim().parse::<u32>().is_ok_and(|n| n > 100), "{text}");
+    let (text, _) = on_terminal(&format!("NO_COLOR=1 inet-asm {name}"), 80);
+    assert!(text.contains("GET /index.html"), "{text}");
 }

@@ -246,7 +246,7 @@ fn a_rule_chooses_and_the_counters_agree() {
     }
     let wrong = run(["-n", "--trace", "nobody"], &pcap.file);
     assert!(
-        wrong.stderr.contains("expected a connection"),
+        wrong.stderr.contains("is no connection: expected"),
         "{}",
         wrong.stderr
     );

@@ -18,7 +18,7 @@ use crate::base::context::Context;
 use crate::base::counters::ChannelCounters;
 use crate::base::time::Timestamp;
 use crate::sink::saved::{StateError, StateReader, StateWriter};
-use crate::sink::writer::{BufferedWriter, OutputError, Reopened, wall_clock};
+use crate::sink::writer::{BufferedWriter, OutputError, Reopened, make_folder, wall_clock};
 use bstr::ByteSlice;
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
@@ -212,10 +212,9 @@ impl Store {
             archive = Some(begun);
             Ok(dir)
         } else {
-            std::fs::create_dir_all(path).and_then(|()| {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
-            })
+            make_folder(path)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            fs::open(path, flags, Mode::empty()).map_err(io::Error::from)
         };
         let dir = dir.map_err(|e| fail(shown.clone(), "make the folder", e))?;
         let name = path.join(LIST).display().to_string();

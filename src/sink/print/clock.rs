@@ -1,7 +1,7 @@
 //! Times as `--time` asks for them.
 
 use crate::base::state::{Deserialize, Serialize};
-use crate::base::time::{Timestamp, date_and_time};
+use crate::base::time::{Timestamp, date_and_time, seconds_from};
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -94,6 +94,14 @@ impl Clock {
         Some(format!("{date} UTC{}", zone.unwrap_or_default()))
     }
 
+    /// Of a time as it was shown with its date, the time of day to the millisecond; of any other one all.
+    pub(in crate::sink) fn of_day<'a>(&self, shown: &'a str) -> &'a str {
+        match self.form {
+            TimeForm::Utc | TimeForm::Local => part(shown.as_bytes(), DATE + 1, MILLISECONDS),
+            TimeForm::Relative | TimeForm::Delta | TimeForm::Epoch => shown.trim_start(),
+        }
+    }
+
     /// Appends a time; `of_day`: without the date, and with milliseconds alone where that is `short`.
     pub(in crate::sink) fn show(
         &mut self,
@@ -108,12 +116,9 @@ impl Clock {
                 let begin = if of_day { DATE + 1 } else { 0 };
                 out.push_str(part(&self.civil(time), begin, end));
             }
-            TimeForm::Relative => seconds(time.since(self.first), out),
-            TimeForm::Delta => {
-                let since = time.since(self.last.unwrap_or(time));
-                seconds(since, out);
-            }
-            TimeForm::Epoch => seconds(time.since(Timestamp::default()), out),
+            TimeForm::Relative => seconds(time, self.first, out),
+            TimeForm::Delta => seconds(time, self.last.unwrap_or(time), out),
+            TimeForm::Epoch => seconds(time, Timestamp::default(), out),
         }
         self.last = Some(time);
     }
@@ -125,8 +130,8 @@ fn part(text: &[u8], begin: usize, end: usize) -> &str {
     std::str::from_utf8(part).unwrap_or_default()
 }
 
-fn seconds(time: Duration, out: &mut String) {
-    let _ = write!(out, "{:5}.{:06}", time.as_secs(), time.subsec_micros());
+fn seconds(time: Timestamp, from: Timestamp, out: &mut String) {
+    let _ = write!(out, "{:>12}", seconds_from(from, time));
 }
 
 /// Appends a time span as people say it: `93 us`, `1.25 ms`, `3.2 s`, `2 m 5 s`.
@@ -183,6 +188,24 @@ mod tests {
             ),
         ] {
             assert_eq!(shown(form, of_day, short), expected, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn time_may_go_back() {
+        for form in [TimeForm::Relative, TimeForm::Delta] {
+            let mut clock = Clock::new(form);
+            clock.first = Timestamp::from_nanos(AT);
+            let mut out = String::new();
+            for back in [0, 1_500_000_000, 1_499_000_000] {
+                clock.show(Timestamp::from_nanos(AT - back), true, false, &mut out);
+            }
+            let last = if form == TimeForm::Delta {
+                "    0.001000"
+            } else {
+                "   -1.499000"
+            };
+            assert_eq!(out, format!("    0.000000   -1.500000{last}"));
         }
     }
 

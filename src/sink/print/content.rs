@@ -2,7 +2,7 @@
 
 use super::look::Paint;
 use crate::message::{show, unfolded_lines};
-use crate::sink::coded_body::BodyCodings;
+use crate::sink::coded_body::{BodyCodings, DecodedBody};
 use crate::sink::files::{parameter, utf8};
 use bstr::ByteSlice as _;
 use memchr::memchr;
@@ -16,7 +16,7 @@ const TEXT: usize = 16 << 10;
 const HEX: usize = 128;
 /// JSON that is deeper than this is not indented.
 const DEPTH: usize = 32;
-/// Octets in a line of a dump.
+/// Octets in a line of a dump, where there is room for them; a blank stands in their middle.
 const ROW: usize = 16;
 /// Everything below a line stands so far to the right.
 const INDENT: &str = "    ";
@@ -58,10 +58,11 @@ pub(super) fn begins_with(body: &[u8], summary: &str) -> (bool, bool) {
 pub(super) fn head(head: &[u8], more: u64, p: &Paint, out: &mut String) {
     fields(unfolded_lines(head).skip(1), p, out);
     if more > 0 {
-        let _ = writeln!(
+        note(
+            &format!("... {more} bytes more of the header section"),
+            p.dim,
+            p,
             out,
-            "{INDENT}{}... {more} bytes more of the header section{}",
-            p.dim, p.off
         );
     }
 }
@@ -106,17 +107,12 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     let shown = about.undo(up_to_gap, TEXT);
     // Where its end was not kept, or is missing, that is why it cannot be decoded further.
     let (cut, failed) = (shown.cut, shown.failed && body.more == 0);
+    if failed && body.gaps.is_empty() {
+        damaged(&about, &shown, p, out);
+    }
     let as_sent = !about.chunked && about.codings.is_empty();
     let whole = body.gaps.is_empty() && body.more == 0 && !cut && !failed;
     let mut hidden = text_or_hex(&shown.octets, &about, whole, p, out);
-    if failed && body.gaps.is_empty() {
-        let what = if about.codings.is_empty() {
-            ""
-        } else {
-            "cannot be decoded further"
-        };
-        let _ = writeln!(out, "{INDENT}{}... {what}{}", p.bad, p.off);
-    }
     if as_sent {
         // Behind a gap more octets stand where they stood.
         let mut at = first_gap;
@@ -139,7 +135,7 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
     if as_sent || body.more == 0 && !cut {
         more_bytes(hidden + body.more, p, out);
     } else if hidden > 0 || body.more > 0 || cut {
-        let _ = writeln!(out, "{INDENT}{}... and more{}", p.dim, p.off);
+        note("... and more", p.dim, p, out);
     }
     if body.gaps.is_empty() && body.more == 0 {
         trailers(about.trailers(body.octets), p, out);
@@ -150,8 +146,27 @@ pub(super) fn body(head: &[u8], body: &Body<'_>, p: &Paint, out: &mut String) {
 fn more_bytes(hidden: u64, p: &Paint, out: &mut String) {
     let s = if hidden == 1 { "" } else { "s" };
     if hidden > 0 {
-        let _ = writeln!(out, "{INDENT}{}... {hidden} byte{s} more{}", p.dim, p.off);
+        note(&format!("... {hidden} byte{s} more"), p.dim, p, out);
     }
+}
+
+/// Appends a line that says something of what stands around it.
+fn note(words: &str, color: &str, p: &Paint, out: &mut String) {
+    for part in [INDENT, color, &p.fitting(words, INDENT.len()), p.off, "\n"] {
+        out.push_str(part);
+    }
+}
+
+/// Says ahead of a body that cannot be decoded to its end how much of it was: nobody knows where the damage begins.
+fn damaged(about: &BodyCodings, shown: &DecodedBody<'_>, p: &Paint, out: &mut String) {
+    let codings = about.codings.join(", ");
+    let words = match shown.kept {
+        0 => format!("~~~ damaged {codings}: shown as it was sent ~~~"),
+        n => format!(
+            "~~~ damaged {codings}: decoding ends behind byte {n}, what is shown may be wrong ~~~"
+        ),
+    };
+    note(&words, p.bad, p, out);
 }
 
 /// The words of a gap; 0: nobody knows how many octets it has.
@@ -165,8 +180,7 @@ fn missing_words(len: u64) -> String {
 
 /// Appends a gap.
 fn missing(lost: u64, p: &Paint, out: &mut String) {
-    let words = missing_words(lost);
-    let _ = writeln!(out, "{INDENT}{}{words}{}", p.bad, p.off);
+    note(&missing_words(lost), p.bad, p, out);
 }
 
 /// The character set that a document names at its beginning: HTML in a `<meta>`, XML in its declaration.
@@ -295,10 +309,11 @@ pub(in crate::sink) fn is_text(octets: &[u8]) -> bool {
 
 /// Rows of offset, octets in hexadecimal digits, and characters.
 pub(in crate::sink) fn hex(octets: &[u8], from: u64, indent: &str, p: &Paint, out: &mut String) {
-    for (i, row) in octets.chunks(ROW).enumerate() {
-        let at = from + (i * ROW) as u64;
+    let columns = p.row(indent.len());
+    for (i, row) in octets.chunks(columns).enumerate() {
+        let at = from + (i * columns) as u64;
         let _ = write!(out, "{indent}{}{at:08x}{} ", p.dim, p.off);
-        for place in 0..ROW {
+        for place in 0..columns {
             if place == ROW / 2 {
                 out.push(' ');
             }
@@ -376,15 +391,21 @@ fn indented_json(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::print::look::Look;
     use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use flate2::write::{GzEncoder, ZlibEncoder};
     use std::io::Write as _;
 
     fn shown(fields: &str, octets: &[u8], gaps: &[(usize, u64)], more: u64) -> String {
         let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
         let mut out = String::new();
         let what = Body { octets, gaps, more };
-        body(head.as_bytes(), &what, &Paint::new(false), &mut out);
+        body(
+            head.as_bytes(),
+            &what,
+            &Paint::new(&Look::default()),
+            &mut out,
+        );
         out
     }
 
@@ -556,5 +577,58 @@ mod tests {
                 .starts_with("    packed")
         );
         assert!(shown("Content-Encoding: odd\r\n", b"text", &[], 0).contains("text"));
+    }
+
+    #[test]
+    fn damage_is_told_ahead_of_what_it_leaves() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(b"packed text").unwrap();
+        let mut gzip = packer.finish().unwrap();
+        // A sum that is wrong.
+        let sum = gzip.len() - 8;
+        gzip[sum] ^= 1;
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(b"packed text").unwrap();
+        let zlib = zlib.finish().unwrap();
+        // "hello" as it stands in a stream, which ends ahead of its octets.
+        let br = b"\x0b\x02\x80hello\x03";
+        let longer = [&br[..], b"x"].concat();
+        for (coding, octets, text) in [
+            ("gzip", &gzip[..], "packed text"),
+            ("deflate", &zlib[..zlib.len() - 4], "packed text"),
+            ("br", &longer, "hello"),
+            ("br", &br[..6], "hel"),
+        ] {
+            let found = shown(&format!("Content-Encoding: {coding}\r\n"), octets, &[], 0);
+            let n = text.len();
+            let expected = format!(
+                "    ~~~ damaged {coding}: decoding ends behind byte {n}, what is shown may be wrong ~~~\n    {text}\n"
+            );
+            assert_eq!(found, expected);
+        }
+        assert_eq!(shown("Content-Encoding: br\r\n", br, &[], 0), "    hello\n");
+        assert_eq!(
+            shown(
+                "Content-Encoding: zstd\r\n",
+                b"a text that is not coded",
+                &[],
+                0
+            ),
+            "    ~~~ damaged zstd: shown as it was sent ~~~\n    a text that is not coded\n"
+        );
+        // Behind what is shown, too.
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(&[b'x'; TEXT + 100]).unwrap();
+        let mut gzip = packer.finish().unwrap();
+        let sum = gzip.len() - 8;
+        gzip[sum] ^= 1;
+        let found = shown("Content-Encoding: gzip\r\n", &gzip, &[], 0);
+        assert!(
+            found.starts_with(&format!(
+                "    ~~~ damaged gzip: decoding ends behind byte {},",
+                TEXT + 100
+            )),
+            "{found}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The line of a message: columns that line up, and fit a terminal.
 
 use super::clock::{Clock, span};
-use super::look::{Look, Paint, Tone};
+use super::look::{Look, Paint, Tone, cut};
 use crate::base::flow::Flow;
 use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
@@ -175,22 +175,6 @@ fn squeeze(text: &mut String, columns: usize) {
     if text.is_char_boundary(begin) && text.is_char_boundary(rest) {
         text.replace_range(begin..rest, "\u{2026}");
     }
-}
-
-/// What of a text fits into so many columns, with an ellipsis where it is cut.
-pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
-    // No character has more columns than octets.
-    if text.len() <= columns || text.width() <= columns {
-        return (text, "");
-    }
-    let mut used = 0;
-    for (at, c) in text.char_indices() {
-        used += c.width().unwrap_or(0);
-        if used > columns.saturating_sub(1) {
-            return (text.get(..at).unwrap_or_default(), "\u{2026}");
-        }
-    }
-    (text, "")
 }
 
 /// The beginning and the end of a text that together fit into so many columns, with an ellipsis between them where the middle is
@@ -414,7 +398,7 @@ pub(super) fn line(
     clock: &mut Clock,
     out: &mut String,
 ) -> bool {
-    let p = Paint::new(look.color);
+    let p = Paint::new(look);
     let narrow = look.width.is_some_and(|width| width < NARROW);
     let tiny = look.width.is_some_and(|width| width < TINY);
     if look.width.is_some()
@@ -436,9 +420,9 @@ pub(super) fn line(
         out.push(' ');
     }
     let (arrow, way) = if shown.from_client {
-        ("\u{2192}", p.client)
+        (p.arrow, p.client)
     } else {
-        ("\u{2190}", p.server)
+        (p.back, p.server)
     };
     if let Some(time) = shown.delay {
         words.delay.push_str(" (");
@@ -646,6 +630,7 @@ mod tests {
             width,
             time,
             gaps: false,
+            ascii: false,
         };
         let (mut columns, mut clock) = (Columns::new(&look), Clock::new(time));
         let mut out = String::new();
@@ -822,6 +807,7 @@ mod tests {
             width: Some(80),
             time: TimeForm::Utc,
             gaps: false,
+            ascii: false,
         };
         let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
         let mut text = String::new();
@@ -855,6 +841,7 @@ mod tests {
                 width,
                 time: TimeForm::Utc,
                 gaps: false,
+                ascii: false,
             };
             let (mut columns, mut clock) = (Columns::new(&look), Clock::new(TimeForm::Utc));
             let ends = [

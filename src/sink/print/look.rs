@@ -3,8 +3,10 @@
 use super::clock::TimeForm;
 use crate::base::state::{Deserialize, Serialize};
 use crate::message::{FieldValue, MessageFields};
+use std::borrow::Cow;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Colours of 16, none of which is lost on a light or a dark background.
+/// How lines are drawn: colours of 16, none of which is lost on a light or a dark background, and what fits.
 pub(in crate::sink) struct Paint {
     pub(in crate::sink) dim: &'static str,
     pub(in crate::sink) bold: &'static str,
@@ -14,12 +16,59 @@ pub(in crate::sink) struct Paint {
     pub(in crate::sink) warn: &'static str,
     pub(in crate::sink) bad: &'static str,
     pub(in crate::sink) off: &'static str,
+    pub(in crate::sink) arrow: &'static str,
+    /// The arrow of an answer.
+    pub(in crate::sink) back: &'static str,
+    ellipsis: &'static str,
+    /// Columns of the terminal.
+    width: Option<usize>,
 }
 
+/// Octets in a row of a dump, of which the widest that fits is taken; and its columns without its indent.
+const ROWS: [(usize, usize); 3] = [(16, 76), (8, 43), (4, 27)];
+
 impl Paint {
-    pub(in crate::sink) const fn new(color: bool) -> Self {
+    pub(in crate::sink) const fn new(look: &Look) -> Self {
+        let paint = Self::colors(look.color);
+        let (arrow, back, ellipsis) = if look.ascii {
+            (">", "<", "~")
+        } else {
+            ("\u{2192}", "\u{2190}", "\u{2026}")
+        };
+        Self {
+            arrow,
+            back,
+            ellipsis,
+            width: look.width,
+            ..paint
+        }
+    }
+
+    /// Octets in a row of a dump that is indented so far.
+    pub(in crate::sink) fn row(&self, indent: usize) -> usize {
+        let fits = |(_, columns): &&(usize, usize)| {
+            self.width.is_none_or(|width| indent + columns <= width)
+        };
+        let [.., (least, _)] = ROWS;
+        ROWS.iter().find(fits).map_or(least, |(octets, _)| *octets)
+    }
+
+    /// What of a text fits behind an indent, with an ellipsis where it is cut.
+    pub(in crate::sink) fn fitting<'a>(&self, text: &'a str, indent: usize) -> Cow<'a, str> {
+        let room = self.width.map(|width| width.saturating_sub(indent));
+        match room.map(|room| cut(text, room)) {
+            None | Some((_, "")) => text.into(),
+            Some((begin, _)) => format!("{begin}{}", self.ellipsis).into(),
+        }
+    }
+
+    const fn colors(color: bool) -> Self {
         if color {
             Self {
+                arrow: "",
+                back: "",
+                ellipsis: "",
+                width: None,
                 dim: "\x1b[2m",
                 bold: "\x1b[1m",
                 client: "\x1b[32m",
@@ -31,6 +80,10 @@ impl Paint {
             }
         } else {
             Self {
+                arrow: "",
+                back: "",
+                ellipsis: "",
+                width: None,
                 dim: "",
                 bold: "",
                 client: "",
@@ -44,6 +97,22 @@ impl Paint {
     }
 }
 
+/// What of a text fits into so many columns, with an ellipsis where it is cut.
+pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
+    // No character has more columns than octets.
+    if text.len() <= columns || text.width() <= columns {
+        return (text, "");
+    }
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += c.width().unwrap_or(0);
+        if used > columns.saturating_sub(1) {
+            return (text.get(..at).unwrap_or_default(), "\u{2026}");
+        }
+    }
+    (text, "")
+}
+
 /// What lines look like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Look {
@@ -55,6 +124,39 @@ pub struct Look {
     pub time: TimeForm,
     /// Gaps between messages are drawn where messages are shown in full.
     pub gaps: bool,
+    /// With characters of ASCII alone, as in a locale that is not UTF-8.
+    pub ascii: bool,
+}
+
+/// A text in which characters that are none of ASCII are escaped.
+pub fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            out.extend(c.escape_unicode());
+        }
+    }
+    out.into()
+}
+
+/// Escapes what stands in a text behind `from`, where that is wanted.
+pub(in crate::sink) fn escape_behind(text: &mut String, from: usize, wanted: bool) {
+    if wanted && let Some(Cow::Owned(escaped)) = text.get(from..).map(ascii) {
+        text.replace_range(from.., &escaped);
+    }
+}
+
+/// Draws the ellipses of a line, behind `from`, in ASCII: one column, as they have.
+pub(super) fn plain_ellipses(line: &mut String, from: usize) {
+    if let Some(part) = line.get(from..).filter(|part| !part.is_ascii()) {
+        let plain = part.replace('\u{2026}', "~");
+        line.replace_range(from.., &plain);
+    }
 }
 
 /// What a message says of how things went.

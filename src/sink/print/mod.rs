@@ -41,9 +41,9 @@ pub(in crate::sink) use clock::Clock;
 pub use clock::TimeForm;
 pub(in crate::sink) use content::{hex, is_text, visible};
 use line::{Columns, Shown};
-pub use look::Look;
-pub(in crate::sink) use look::Paint;
-use look::Tone;
+pub use look::{Look, ascii};
+pub(in crate::sink) use look::{Paint, escape_behind};
+use look::{Tone, plain_ellipses};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -290,6 +290,11 @@ impl Print {
         line: &PrintedMessage,
         incomplete: bool,
     ) {
+        // In ASCII what is not is as many columns as it is escaped.
+        let summary = match self.look.ascii {
+            true => ascii(&line.summary),
+            false => line.summary.as_str().into(),
+        };
         let t = &mut self.text;
         t.clear();
         if self.style == Style::Full && self.begun {
@@ -311,15 +316,19 @@ impl Print {
             kind: line.kind,
             // What a request has in parentheses at its end says less than what it asks for.
             end_counts: result_is_last(line.protocol.text())
-                && !(line.kind == Kind::Request && line.summary.ends_with(')')),
+                && !(line.kind == Kind::Request && summary.ends_with(')')),
             words_ahead: words_ahead(line.protocol.text()) + usize::from(line.words_ahead),
             octets: line.octets,
-            summary: &line.summary,
+            summary: &summary,
             tone: line.tone,
             delay: line.delay,
             lost: incomplete.then_some(line.lost),
         };
         let cut = line::line(&shown, &self.look, &mut self.columns, &mut self.clock, t);
+        if self.look.ascii {
+            plain_ellipses(t, 0);
+        }
+        let content = t.len();
         if self.style == Style::Full {
             // What had no room in the line stands below it, and nothing stands twice.
             let (first, alone) = content::begins_with(&line.body, &line.summary);
@@ -327,7 +336,7 @@ impl Print {
                 content::whole(&line.summary, t);
             }
             let said = !cut && first && alone && line.gaps.is_empty() && line.more == 0;
-            let paint = Paint::new(self.look.color);
+            let paint = Paint::new(&self.look);
             content::head(&line.head, line.head_more, &paint, t);
             let body = content::Body {
                 octets: &line.body,
@@ -341,6 +350,7 @@ impl Print {
                 content::body(&line.head, &body, &paint, t);
             }
             content::trailers(&line.trailers, &paint, t);
+            escape_behind(t, content, self.look.ascii);
         }
         self.out.messages(1);
         self.out.write([t.as_bytes(), &[], &[], &[]]);
@@ -453,7 +463,8 @@ impl MessageSink for Print {
         {
             let (client, server) = (named.client.as_deref(), named.server.as_deref());
             let ends = [client, server].map(Option::unwrap_or_default);
-            let _ = write!(new.summary, "[{}\u{2192}{}] ", ends[0], ends[1]);
+            let arrow = Paint::new(&self.look).arrow;
+            let _ = write!(new.summary, "[{}{arrow}{}] ", ends[0], ends[1]);
             new.words_ahead += 1;
         }
         if let Some(named) = named_ends(start.protocol, start.head) {

@@ -17,7 +17,7 @@ use crate::message::events::DatagramMessage;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::text::gap_cause;
-use crate::sink::writer::{OutputError, wall_clock};
+use crate::sink::writer::{OutputError, make_folder, wall_clock};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
@@ -71,11 +71,7 @@ pub(crate) struct Dump {
 impl Dump {
     /// Makes the folder.
     pub(crate) fn new(dir: &Path, template: Template) -> Result<Self, OutputError> {
-        fs::create_dir_all(dir).map_err(|source| OutputError {
-            name: dir.display().to_string(),
-            doing: "make the folder",
-            source,
-        })?;
+        make_folder(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             template,

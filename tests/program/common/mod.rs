@@ -228,7 +228,10 @@ impl Done {
 /// inet-asm, to be run with these arguments. Nothing of the user's terminal or settings reaches it.
 pub fn inet_asm<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inet-asm"));
-    command.args(args).env_remove("COLUMNS");
+    command
+        .args(args)
+        .env("LC_ALL", "C.UTF-8")
+        .env_remove("COLUMNS");
     command
 }
 

@@ -195,6 +195,8 @@ impl<R: BufRead> Read for Inflate<R> {
 struct Brotli<R> {
     input: R,
     state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    /// The stream has ended.
+    ended: bool,
     done: bool,
 }
 
@@ -204,6 +206,7 @@ impl<R> Brotli<R> {
         Self {
             input,
             state: BrotliState::new_strict(alloc(), alloc(), alloc()),
+            ended: false,
             done: false,
         }
     }
@@ -214,6 +217,14 @@ impl<R: BufRead> Read for Brotli<R> {
         while !self.done && !buf.is_empty() {
             let coded = self.input.fill_buf()?;
             let at_end = coded.is_empty();
+            if self.ended {
+                self.done = true;
+                // It has no sum: that a stream ends ahead of its octets is what damage looks like.
+                return match at_end {
+                    true => Ok(0),
+                    false => Err(ErrorKind::InvalidData.into()),
+                };
+            }
             let (mut left, mut read) = (coded.len(), 0);
             let (mut room, mut written, mut total) = (buf.len(), 0, 0);
             let result = BrotliDecompressStream(
@@ -227,10 +238,8 @@ impl<R: BufRead> Read for Brotli<R> {
                 &mut self.state,
             );
             self.input.consume(read);
-            self.done = matches!(
-                result,
-                BrotliResult::ResultSuccess | BrotliResult::ResultFailure
-            );
+            self.ended = matches!(result, BrotliResult::ResultSuccess);
+            self.done = matches!(result, BrotliResult::ResultFailure);
             if written > 0 {
                 if matches!(result, BrotliResult::ResultFailure) {
                     // It is said again when it is asked for more.
@@ -612,6 +621,8 @@ pub(super) mod tests {
         assert_eq!(all(&["br"], BR), (text.into_bytes(), None));
         assert_eq!(all(&["br"], &BR[..8]).1, Some(ErrorKind::UnexpectedEof));
         assert!(all(&["br"], b"<html>plain</html>").1.is_some());
+        let longer = [BR, b"x"].concat();
+        assert_eq!(all(&["br"], &longer).1, Some(ErrorKind::InvalidData));
     }
 
     #[test]
