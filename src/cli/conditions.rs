@@ -132,7 +132,8 @@ impl Condition {
     pub(super) fn check(&self, protocols: &[&'static str]) -> Result<(), String> {
         let known = Counters::names(protocols);
         let mut named = self.terms().filter_map(|term| term.counter.as_ref());
-        let Some(unknown) = named.find(|name| !known.contains(name)) else {
+        // The sum of a section goes by the name of that.
+        let Some(unknown) = named.find(|name| *name != "lost" && !known.contains(name)) else {
             return Ok(());
         };
         let mut near: Vec<_> = known
@@ -330,6 +331,7 @@ mod tests {
             ("tcp.octets > 10K", None),
             ("tcp.octets > 9.5K", Some("10000 > 9728")),
             ("tcp.gaps < 0.5", Some("0 < 0.5")),
+            ("lost == message.lost", Some("0 == 0")),
             ("http.messages > 3.000001", None),
             ("message.messages != http.messages", Some("5 != 3")),
             (

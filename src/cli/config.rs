@@ -75,6 +75,8 @@ pub struct Config {
     pub load_state: Option<LoadedState>,
     /// What a state is bound to.
     pub settings: Vec<(String, String)>,
+    /// `--config`.
+    pub config_file: Option<PathBuf>,
     /// `--progress`.
     pub progress: ShownProgress,
     /// `--log-file`: where messages go instead of stderr.
@@ -904,6 +906,7 @@ fn config(
             per_period: args.counters_clear,
         }),
         save_state: args.save_state.or_else(|| args.state.clone()),
+        config_file: args.config,
         load_state: args
             .load_state
             .map(|path| (path, true))

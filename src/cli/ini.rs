@@ -679,6 +679,13 @@ pub(super) fn save(matches: &ArgMatches) -> Result<String, String> {
             headings.push(heading);
         }
     }
+    let is_alone = |long: &str| {
+        let mut company = COMPANY.iter().filter(|(of, _)| *of == long);
+        company.any(|(_, with)| {
+            let with = entries().find(|arg| arg.get_long() == Some(with));
+            !with.is_some_and(|arg| is_on_command_line(matches, arg.get_id().as_str()))
+        })
+    };
     for heading in headings {
         let mut lines = String::new();
         for arg in entries().filter(|a| a.get_help_heading() == Some(heading)) {
@@ -695,6 +702,8 @@ pub(super) fn save(matches: &ArgMatches) -> Result<String, String> {
                     let times = matches.get_count(id).min(TIMES);
                     let _ = writeln!(lines, "{long} = {times}");
                 }
+                // What says more of an option that is not given would be refused alone.
+                ArgAction::Set if !given && is_alone(long) => {}
                 ArgAction::Set | ArgAction::Append => {
                     let each = matches.get_raw(id).into_iter().flatten();
                     let mut values = Vec::new();

@@ -29,7 +29,17 @@ enum Place {
 /// What is wrong with one, in the words for stderr.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let files = files(config);
-    let inputs: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
+    let mut inputs: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
+    // What else is read would be lost as well.
+    let keylogs = config
+        .keylogs
+        .iter()
+        .filter(|path| path.as_os_str() != "env");
+    let others = keylogs.chain(&config.config_file);
+    inputs.extend(others.map(|path| path.as_os_str()));
+    let loaded = config.load_state.as_ref().map(|state| &state.path);
+    let loaded = loaded.filter(|path| Some(*path) != config.save_state.as_ref());
+    inputs.extend(loaded.map(|path| path.as_os_str()));
     let mut places: Vec<(Place, String)> = Vec::new();
     for path in &files {
         let name = path.to_string_lossy().into_owned();

@@ -125,6 +125,11 @@ impl<'a> Run<'a> {
     /// The exit status, once it was written to `messages` what is wrong.
     fn new(config: &'a Config, signals: Signals, mut messages: Messages<'a>) -> Result<Self, u8> {
         signals.end_at_once(false);
+        // Ahead of everything: not even what is wrong is written to a log that is an input.
+        if let Err(e) = places::check(config) {
+            messages.say(Level::Error, &e);
+            return Err(FAILED);
+        }
         if let Some(path) = &config.log_file
             && let Err(e) = messages.log_to(path)
         {
@@ -160,7 +165,6 @@ impl<'a> Run<'a> {
             });
             FAILED
         })?;
-        places::check(config).map_err(|e| fail(&e))?;
         let mut secrets = KeyLog::default();
         secrets.go_on(before.found_sessions);
         if config.own_keys {
@@ -182,7 +186,13 @@ impl<'a> Run<'a> {
                 let mut counters = counters.unwrap_or_default();
                 (counters.input, counters.runtime) = (input.clone(), runtime);
                 // Nobody can be told that nobody can be told.
-                let _ = report_beside(&mut messages, config, &counters, &Channels::default());
+                let mut stats = config.stats.clone().unwrap_or_default();
+                // Of what was asked for, zeros are all there is to say.
+                if stats.format == StatsFormat::Text && !stats.only.is_empty() {
+                    stats.format = StatsFormat::All;
+                }
+                let none = Channels::default();
+                let _ = report_beside(&mut messages, (config, &stats), &counters, &none);
             }
         });
         if let Err(e) = begun {
@@ -567,7 +577,12 @@ impl<'a> Run<'a> {
         } else {
             self.shown_counters()
         };
-        let written = report_beside(&mut self.messages, self.config, &counters, &channels);
+        let written = report_beside(
+            &mut self.messages,
+            (self.config, stats),
+            &counters,
+            &channels,
+        );
         // Nobody can be told, and the status says that something is missing. A reader that has gone wants no more.
         let gone = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
         self.failed |= written.is_err_and(|e| !gone(&e));
@@ -1028,18 +1043,17 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Prints the counters on stderr as they are asked for while a run goes on: all of them, where nobody has asked for some.
+/// Prints the counters on stderr.
 fn report_beside(
     messages: &mut Messages<'_>,
-    config: &Config,
+    (config, stats): (&Config, &Stats),
     counters: &Counters,
     channels: &Channels,
 ) -> io::Result<()> {
-    let stats = config.stats.clone().unwrap_or_default();
     let names = config.rules.names();
     let look = (config.stderr_color, config.stderr_width);
     let mut said = Vec::new();
-    let written = report::write(counters, &stats, channels, look, &names, &mut said);
+    let written = report::write(counters, stats, channels, look, &names, &mut said);
     // For people: programs read UTF-8.
     let text = matches!(stats.format, StatsFormat::Text | StatsFormat::All);
     let said = match String::from_utf8(said) {

@@ -333,6 +333,14 @@ fn a_configuration_of_another_program_runs() {
     ] {
         assert!(saved.lines().any(|l| l == line), "{line}: {saved}");
     }
+    // What stands in comments can be taken as it is.
+    fs::write(at("saved.ini"), saved.replace("\n; ", "\n")).expect("written");
+    let name = at("saved.ini");
+    let done = run(
+        ["--config", name.to_str().expect("UTF-8"), "--save-config"],
+        b"",
+    );
+    assert_eq!(done.text(), saved.replace("\n; ", "\n"));
     fs::write(at("saved.ini"), &saved).expect("written");
     let again = at("saved.ini");
     let again = run(
@@ -844,6 +852,31 @@ fn a_log_that_cannot_be_written_is_told_once() {
     assert!(done.stderr.ends_with(&said), "{}", done.stderr);
     assert_eq!(done.stderr.matches("cannot write").count(), 1);
     done.code(2);
+    // Nor is it anything that is read: not even why it is refused is written there.
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (input, ini, keys, state) = (at("in.pcap"), at("x.ini"), at("keys"), at("state"));
+    fs::write(&input, &capture).expect("written");
+    run(["-n", "-s", "--save-state", &state, &input], b"").code(0);
+    let others = ["--config", &ini, "--keylog", &keys, "--load-state", &state];
+    for path in [&input, &ini, &keys, &state] {
+        for option in ["--log-file", "--counters-file", "-w"] {
+            fs::write(&ini, "[Limits]\nmemory-limit = 64M\n").expect("written");
+            fs::write(&keys, "# no secrets\n").expect("written");
+            let before = fs::read(path).expect("read");
+            let done = run(
+                [&others[..], &["-q", "-s", option, path, &input]].concat(),
+                b"",
+            );
+            assert!(
+                done.stderr.contains("it is also an input"),
+                "{}",
+                done.stderr
+            );
+            assert!(fs::read(path).expect("read") == before, "{option} {path}");
+            done.code(2);
+        }
+    }
 }
 
 /// Signals that come before the first octet are answered, and end nothing.
