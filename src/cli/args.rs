@@ -50,7 +50,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     (
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
-         ends the program. SIGUSR1 prints the counters on stderr. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
+         ends the program. SIGUSR1 prints the counters on stderr, also while the first packet is waited for. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
          --sctp-stats, --counters-file, --log-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 keeps the state in the file of --save-state, \
          and the run goes on.",
     ),
@@ -779,7 +779,7 @@ pub(super) struct Args {
     /// Write messages to the end of this file instead of stderr, with time and level
     ///
     /// A line each: the time in UTC, `error`, `warning` or `info`, and what stderr would say. Errors go to stderr too, and so does
-    /// what --stats and --trace print.
+    /// what --stats and --trace print. Where it cannot be written, stderr says so once and has what it lacks, and the exit status is 2.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Observation", hide_short_help = true)]
     pub(super) log_file: Option<PathBuf>,
 

@@ -13,7 +13,8 @@ use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart};
 use crate::transport::datagram::{DatagramContext, EndedFlow};
 use crate::transport::sctp::{AssociationContext, ChunkGap, UserMessage};
 use crate::transport::stream::StreamContext;
-use std::collections::HashMap;
+use hashbrown::HashMap;
+use std::hash::RandomState;
 use std::ops::ControlFlow;
 
 /// Lines about connections for stderr.
@@ -21,9 +22,11 @@ pub(super) struct Watch {
     decisions: bool,
     lines: Vec<String>,
     /// Messages that are open, by connection and direction: there are at most as many as `--max-connections` lets be.
-    open: HashMap<(u64, Direction), WatchedMessage>,
+    open: HashMap<(u64, Direction), WatchedMessage, RandomState>,
     /// Octets that were skipped last, likewise: they come in pieces, and are told of as one.
-    skipped: HashMap<(u64, Direction), SkippedRun>,
+    skipped: HashMap<(u64, Direction), SkippedRun, RandomState>,
+    /// Octets of these that the budget knows of.
+    booked: usize,
 }
 
 /// Octets between messages, which belong to none.
@@ -64,14 +67,21 @@ impl Watch {
         Self {
             decisions,
             lines: Vec::new(),
-            open: HashMap::new(),
-            skipped: HashMap::new(),
+            open: HashMap::default(),
+            skipped: HashMap::default(),
+            booked: 0,
         }
     }
 
     /// Those since the last call.
     pub(super) fn take_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.lines)
+    }
+
+    /// Charges the budget with what is allocated now.
+    fn book(&mut self, cx: &mut Context) {
+        let now = self.open.allocation_size() + self.skipped.allocation_size();
+        cx.budget.rebook(&mut self.booked, now);
     }
 
     fn ended(&mut self, flow: &Flow, close: Close) {
@@ -138,6 +148,7 @@ impl MessageSink for Watch {
                 first: 0,
             };
             self.open.insert((at.flow.number, at.direction), message);
+            self.book(at.cx);
         }
     }
 
@@ -154,6 +165,7 @@ impl MessageSink for Watch {
                 let frame = at.cx.packet.frame;
                 let run = SkippedRun { offset, end, frame };
                 self.skipped.insert(key, run);
+                self.book(at.cx);
             }
         }
     }
@@ -292,12 +304,23 @@ impl MessageSink for Watch {
             self.open.remove(&(at.flow.number, direction));
         }
     }
+
+    fn input_end(&mut self, cx: &mut Context) {
+        self.open = HashMap::default();
+        self.skipped = HashMap::default();
+        self.book(cx);
+    }
 }
 
 impl Output for Watch {
     fn is_open(&self) -> Option<bool> {
         // What it says is about the other outputs.
         Some(false)
+    }
+
+    // None of it goes on in the next run, which may watch or not.
+    fn settle(&mut self, cx: &mut Context) {
+        cx.budget.rebook(&mut self.booked, 0);
     }
 
     fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {

@@ -694,6 +694,28 @@ fn what_waits_is_counted_by_stage() {
     }
 }
 
+/// What is kept of open messages for the lines of -vv is in the budget, and no state has it.
+#[test]
+fn what_is_watched_is_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("state");
+    let state = state.to_str().expect("UTF-8");
+    let capture = fs::read(testdata("http-cut-start.pcap")).expect("read");
+    let of = |args: &[&str], input: &[u8], name: &str| {
+        let done = run([&["-n", "-s=all"], args].concat(), input);
+        done.code(0);
+        counter(&done.stderr, name)
+    };
+    let peak = |args| of(args, &capture, "buffer.peak");
+    assert!(peak(&["-vv"]) > peak(&["-v"]));
+    assert_eq!(of(&["-vv"], &capture, "buffer.waiting"), 0);
+    assert!(of(&["-vv", "--save-state", state], &capture, "buffer.waiting") > 0);
+    assert_eq!(
+        of(&["--load-state", state], &capture[..24], "buffer.waiting"),
+        0
+    );
+}
+
 /// Sections of INetReassembler.ini that share an option are told what holds, and a flag can be switched off again.
 #[test]
 fn what_several_entries_say_of_one_option_is_told() {
