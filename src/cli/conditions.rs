@@ -99,6 +99,13 @@ impl Condition {
                 ),
             });
         };
+        if right.starts_with(['=', '!', '<', '>']) {
+            let signs = rest.bytes().take_while(|c| b"=!<>".contains(c)).count();
+            return Err(format!(
+                "{:?} compares nothing: expected one of == != < <= > >=",
+                rest.get(..signs).unwrap_or(rest)
+            ));
+        }
         let condition = Self {
             text: text.split_whitespace().collect::<Vec<_>>().join(" "),
             left: sum(left)?,
@@ -146,8 +153,12 @@ impl Condition {
             .take(PROPOSED)
             .map(|(_, n)| n.as_str())
             .collect();
+        let spaces = match unknown.contains(['+', '-']) {
+            true => "+ and - have spaces around them, and ",
+            false => "",
+        };
         Err(format!(
-            "--fail-if {}: {unknown}: there is no such counter: did you mean {}? (-n -s=all shows all)",
+            "--fail-if {}: {unknown}: there is no such counter: did you mean {}? ({spaces}-n -s=all shows all)",
             self.text,
             near.join(", ")
         ))
@@ -367,6 +378,8 @@ mod tests {
             ("tcp.lost_octets", "nothing is compared"),
             ("tcp.octets = 1", "\"=\" compares nothing"),
             ("tcp.octets ! 1", "\"!\" compares nothing"),
+            ("tcp.octets <> 1", "\"<>\" compares nothing"),
+            ("tcp.octets === 1", "\"===\" compares nothing"),
             ("tcp.octets >", "a side of it is empty"),
             ("> 1", "a side of it is empty"),
             ("tcp.octets > 1 +", "a side of it is empty"),
@@ -416,7 +429,9 @@ mod tests {
         );
         assert_eq!(wrong.matches("tcp.").count(), 5, "{wrong}");
         let other = Condition::new("nosuch.messages > 0").expect("its form is right");
-        assert!(other.check(PROTOCOLS).is_err());
+        assert!(other.check(PROTOCOLS).is_err_and(|e| !e.contains("spaces")));
+        let joined = Condition::new("tcp.octets+5 > 0").expect("its form is right");
+        assert!(joined.check(PROTOCOLS).is_err_and(|e| e.contains("spaces")));
     }
 
     #[test]
