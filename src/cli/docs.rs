@@ -122,7 +122,7 @@ What \\fB--stats\\fR writes. As text, sections of which nothing was seen are lef
 seen; CSV has the same columns for the same options whatever was seen. Messages of TCP, UDP and SCTP count in message, and in the \
 section of their protocol. message.lost is 0 exactly where the output lacks nothing that was on the wire; the section lost says what it is made \
 of. \\fB--stats=inputs\\fR and \\fB--stats=outputs\\fR list each input and each output that is a file, a pipe or a folder: when it was opened, packets, bytes, messages, as far as it \
-holds such; as CSV behind the counters, in lines of their own (list, name, packets, octets, messages, opened). \
+holds such; as CSV behind the counters, in lines of their own, of which the first names the columns. \
 These, and the section runtime, go by the clock of the machine, so that they are shown where they are asked for, in \\fB--stats=all\\fR, and on SIGUSR1.";
 
 /// What `-h` says: what people need most, on one screen of 80 columns and 24 lines.

@@ -44,7 +44,9 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     for path in &files {
         let name = path.to_string_lossy().into_owned();
         refuse_input(path, &inputs).map_err(|e| e.to_string())?;
-        if !config.named_input && holds_capture(Path::new(path)) {
+        // Of the place of a state more is asked: that one is there already.
+        let is_state = config.save_state.as_deref() == Some(Path::new(path));
+        if !config.named_input && !is_state && holds_capture(Path::new(path)) {
             return Err(format!(
                 "{name}: is a capture, and no input is named, so it may be one: name the input (- is stdin), or remove {name} first"
             ));
