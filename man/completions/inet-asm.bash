@@ -47,7 +47,7 @@ _inet_asm_value() {
             _inet_asm_list "$2" '' "$words"; return 0 ;;
         -j|--json) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --json-body) COMPREPLY=($(compgen -W 'none text base64' -- "$2")); return 0 ;;
-        --hash) COMPREPLY=(); return 0 ;;
+        --hash) _inet_asm_list "$2" '' 'md5 sha1 sha256'; return 0 ;;
         --har) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --har-body) COMPREPLY=(); return 0 ;;
         --dump) COMPREPLY=($(compgen -d -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
@@ -76,7 +76,7 @@ _inet_asm_value() {
         --disable) _inet_asm_list "$2" '' 'tcp udp sctp'; return 0 ;;
         --vlan) COMPREPLY=($(compgen -W 'merge first separate' -- "$2")); return 0 ;;
         --decapsulate) _inet_asm_list "$2" '' 'gre erspan vxlan geneve gtp ipip teredo l2tp sctp all none'; return 0 ;;
-        --checksums) COMPREPLY=($(compgen -W 'auto verify ignore' -- "$2")); return 0 ;;
+        --checksums) _inet_asm_list "$2" '' 'auto verify ignore'; return 0 ;;
         --overlap) COMPREPLY=($(compgen -W 'first last' -- "$2")); return 0 ;;
         --ip-packet-timeout) COMPREPLY=(); return 0 ;;
         --tcp-packet-timeout) COMPREPLY=(); return 0 ;;

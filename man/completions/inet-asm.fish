@@ -30,7 +30,7 @@ complete -c inet-asm -s j -l json -d 'Write one JSON object a line: messages, ga
 complete -c inet-asm -l json-body -d 'How message bodies appear in the JSON' -r -f -a "none\t'nothing'
 text\t'as UTF-8; bytes that are not are replaced'
 base64\t'base64'"
-complete -c inet-asm -l hash -d 'Add the SHA-256 of each whole message to the JSON; =md5,sha1: sums of files too' -r
+complete -c inet-asm -l hash -d 'Add the SHA-256 of each whole message to the JSON; =md5,sha1: sums of files too' -r -f -a "(__fish_append , md5 sha1 sha256)"
 complete -c inet-asm -l har -d 'Write the exchanges of HTTP/1 and HTTP/2 as a HAR document, which browsers open' -r
 complete -c inet-asm -l har-body -d 'Most bytes of a body in --har; 0: no bodies' -r
 complete -c inet-asm -l dump -d 'Write a file for each stream, with its bytes, into this folder' -r -f -a "(__fish_complete_directories)"
@@ -72,7 +72,7 @@ complete -c inet-asm -l vlan -d 'How to treat copies of a connection on several 
 first\t'one connection, which is followed where it was first seen'
 separate\t'connections of their own'"
 complete -c inet-asm -l decapsulate -d 'Tunnels to decapsulate: gre, erspan, vxlan, geneve, gtp, ipip, teredo, l2tp, sctp, or all [default: none]' -r -f -a "(__fish_append , gre erspan vxlan geneve gtp ipip teredo l2tp sctp all none)"
-complete -c inet-asm -l checksums -d 'How to treat checksums, for all layers or one' -r -f -a "auto\t''
+complete -c inet-asm -l checksums -d 'How to treat checksums, for all layers or one' -r -f -a "auto\t'' -f -a "(__fish_append , auto verify ignore)"
 verify\t''
 ignore\t''"
 complete -c inet-asm -l overlap -d 'Which copy wins when two segments disagree, until one is delivered' -r -f -a "first\t'the bytes that came first'

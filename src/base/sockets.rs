@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -143,10 +143,19 @@ impl SocketName {
     ///
     /// Those of the system; of several addresses of a host that of the last one.
     pub fn connect(&self) -> io::Result<SocketStream> {
+        self.try_connect().map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                advised(&e, "nobody listens there: start what does")
+            }
+            _ => with_advice(e),
+        })
+    }
+
+    fn try_connect(&self) -> io::Result<SocketStream> {
         match self {
             Self::Tcp(host, port) => {
-                let mut failed = io::Error::other("the host has no address");
-                for address in (host.as_str(), *port).to_socket_addrs()? {
+                let mut failed = io::Error::other("the host has no address: check its name");
+                for address in addresses(host, *port)? {
                     match TcpStream::connect_timeout(&address, ANSWER) {
                         Ok(stream) => return SocketStream::of_tcp(stream),
                         Err(e) => failed = e,
@@ -164,9 +173,19 @@ impl SocketName {
     ///
     /// Those of the system; something else has this name.
     pub fn listen(&self) -> io::Result<SocketListener> {
+        self.try_listen().map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => {
+                advised(&e, "the folder that it is in does not exist: make it first")
+            }
+            _ => with_advice(e),
+        })
+    }
+
+    fn try_listen(&self) -> io::Result<SocketListener> {
         match self {
             Self::Tcp(host, port) => {
-                TcpListener::bind((host.as_str(), *port)).map(SocketListener::Tcp)
+                let all: Vec<_> = addresses(host, *port)?.collect();
+                TcpListener::bind(all.as_slice()).map(SocketListener::Tcp)
             }
             Self::Unix(path) => {
                 if let Ok(found) = fs::symlink_metadata(path) {
@@ -186,6 +205,42 @@ impl SocketName {
             }
         }
     }
+}
+
+/// The addresses of a host.
+fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    (host, port).to_socket_addrs().map_err(|e| {
+        let what = format!("{host}: is no host that is known here: check its name");
+        io::Error::new(e.kind(), what)
+    })
+}
+
+/// An error in words that say what to do.
+fn advised(e: &io::Error, words: &'static str) -> io::Error {
+    io::Error::new(e.kind(), words)
+}
+
+/// The same for those of which the system has no more to say than what they are.
+fn with_advice(e: io::Error) -> io::Error {
+    // It has words of its own.
+    if e.get_ref().is_some() {
+        return e;
+    }
+    let words = match e.kind() {
+        io::ErrorKind::AddrInUse => "something else listens there: give another port or path",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: give one of its own, or 0.0.0.0 for all"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission is denied: give a port of 1024 or more, or another folder"
+        }
+        io::ErrorKind::TimedOut => "nobody answers there: check address and port",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "no way leads there: check the address"
+        }
+        _ => return e,
+    };
+    advised(&e, words)
 }
 
 impl fmt::Display for SocketName {

@@ -69,6 +69,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open { file, source } => match source.kind() {
+                // It has words of its own.
+                _ if source.get_ref().is_some() => {
+                    write!(f, "{file}: cannot be opened: {source}")
+                }
                 io::ErrorKind::NotFound => {
                     write!(
                         f,

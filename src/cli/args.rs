@@ -195,7 +195,8 @@ pub(super) struct Args {
     /// answer, and what is missing: `[incomplete]` with the number of bytes, or without it, or `!` where there is no room for the word. The time at the beginning is that of the packet that completed the message; the time of an answer
     /// goes from the first byte of the request to the first byte of the answer. On a terminal, time of day (the date stands once above), colours, and lines that fit; one
     /// of fewer than 100 columns shows neither connection nor bytes, one of fewer than 66 no time either. `full` adds header fields and the body: content codings are undone, JSON is
-    /// indented, anything but text is shown as a hex dump of its first bytes, and gaps are shown where they are.
+    /// indented, anything but text is shown as a hex dump of its first bytes, and gaps are shown where they are. A body that cannot be decoded to
+    /// its end has a line ahead of it that says how far it could be.
     #[arg(short, long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "brief", help_heading = "Output")]
     pub(super) print: Option<Style>,
 

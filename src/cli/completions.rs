@@ -57,6 +57,8 @@ fn lists() -> Vec<(&'static str, Vec<String>)> {
         ("fields", columns),
         ("kind", owned(&["request", "response", "other"])),
         ("disable", owned(&["tcp", "udp", "sctp"])),
+        ("hash", owned(&["md5", "sha1", "sha256"])),
+        ("checksums", owned(&["auto", "verify", "ignore"])),
         ("decapsulate", tunnels),
     ]
 }

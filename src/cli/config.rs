@@ -1279,14 +1279,8 @@ const COMPRESSED: &[(&str, &str)] = &[
 
 /// Refuses a name that says that its file is compressed, which it would not be.
 fn check_endings(sink: &OutputOptions) -> Result<(), clap::Error> {
-    let outputs = sink.outputs.iter().map(|output| {
-        let option = match output.what {
-            OutputKind::Messages => "-w -",
-            OutputKind::Dropped => "--dropped -",
-            OutputKind::Bypass => "--bypass -",
-        };
-        (&output.target.name, option)
-    });
+    let outputs = sink.outputs.iter();
+    let outputs = outputs.map(|output| (&output.target.name, to_stdout(output.what)));
     let json = sink.json.as_ref().map(|json| (&json.target.name, "-j"));
     let har = sink.har.as_ref().map(|har| (&har.target.name, "--har -"));
     for (name, option) in outputs.chain(json).chain(har) {
@@ -1303,33 +1297,50 @@ fn check_endings(sink: &OutputOptions) -> Result<(), clap::Error> {
     Ok(())
 }
 
+/// What asks for packets on stdout.
+const fn to_stdout(what: OutputKind) -> &'static str {
+    match what {
+        OutputKind::Messages => "-w -",
+        OutputKind::Dropped => "--dropped -",
+        OutputKind::Bypass => "--bypass -",
+    }
+}
+
 /// At most one output writes to stdout, and streams there have to be chosen.
 fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), clap::Error> {
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");
     let har = sink.har.as_ref().is_some_and(|h| h.target.name == "-");
     let stats = sctp_stats.is_some_and(|p| p.as_os_str() == "-");
-    let others = [
-        sink.print.is_some(),
-        sink.follow.is_some(),
-        sink.table.is_some(),
-        json,
-        har,
-        streams,
-        stats,
-    ];
     let packets = sink.outputs.iter().filter(|o| o.target.name == "-");
-    let users = packets.count() + others.into_iter().filter(|is| *is).count();
+    let packets = packets.map(|o| to_stdout(o.what));
+    let others = [
+        (sink.print.is_some(), "--print"),
+        (sink.follow.is_some(), "--follow"),
+        (sink.table.is_some(), "--table"),
+        (json, "--json"),
+        (har, "--har -"),
+        (streams, "--dump -"),
+        (stats, "--sctp-stats -"),
+    ];
+    let others = others
+        .into_iter()
+        .filter_map(|(is, name)| is.then_some(name));
+    let users: Vec<_> = others.chain(packets).collect();
     if streams && sink.connection.is_none() {
         return Err(error(
             ErrorKind::MissingRequiredArgument,
             "--dump -: writes streams to stdout, and none is chosen: name one, as --connection 0",
         ));
     }
-    if users > 1 {
+    if let [first, .., last] = users.as_slice() {
+        let all = match users.len() {
+            2 => format!("{first} and {last} both"),
+            _ => users.join(", "),
+        };
         return Err(error(
             ErrorKind::ArgumentConflict,
-            "stdout: of --print, --follow, --table, --write -, --json, --har -, --dump - and --sctp-stats - one alone can write there: choose one, or write to a file",
+            format_args!("stdout: {all} write there: choose one, or write to a file"),
         ));
     }
     Ok(())
@@ -1338,11 +1349,7 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
 /// What is no text is not written to a terminal: it would show nothing that can be read, and could act on it.
 fn check_terminal(sink: &OutputOptions) -> Result<(), clap::Error> {
     let packets = sink.outputs.iter().find(|o| o.target.name == "-");
-    let option = packets.map(|o| match o.what {
-        OutputKind::Messages => "--write -",
-        OutputKind::Dropped => "--dropped -",
-        OutputKind::Bypass => "--bypass -",
-    });
+    let option = packets.map(|o| to_stdout(o.what));
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let raw = sink
         .follow

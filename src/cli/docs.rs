@@ -128,7 +128,7 @@ These, and the section runtime, go by the clock of the machine, so that they are
 /// What `-h` says: what people need most, on one screen of 80 columns and 24 lines.
 const SCREEN: &str = "\
 inet-asm: the messages and files of a packet capture, put back together
-Usage: inet-asm [OPTIONS] [CAPTURE]...          (pcap, pcapng; default: stdin)
+Usage: inet-asm [OPTIONS] [INPUT]...            (pcap, pcapng; default: stdin)
 
   sudo tcpdump -U -w - | inet-asm               watch messages as they come
   inet-asm big.pcap | tshark -r -               one packet for each message
@@ -635,6 +635,10 @@ mod tests {
             .lines()
             .filter(|line| line.contains("inet-asm") && line.starts_with("  "));
         assert_eq!(examples.count(), 3);
+        // What it reads is called as --help calls it.
+        let mut command = command();
+        let usage = command.render_usage().to_string();
+        assert!(SCREEN.contains(usage.trim()), "{usage}");
     }
 
     #[test]

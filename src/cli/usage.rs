@@ -101,7 +101,9 @@ pub fn one_line(e: &clap::Error) -> String {
             format!("{option}: its value stands behind an equals sign: {option}={form}")
         }
         // What this program has found itself is in its form already.
-        ErrorKind::ValueValidation | ErrorKind::MissingRequiredArgument => first_line(e),
+        ErrorKind::ValueValidation
+        | ErrorKind::MissingRequiredArgument
+        | ErrorKind::ArgumentConflict => first_line(e),
         _ => format!("command line: {}: --help shows all options", first_line(e)),
     }
 }
@@ -350,6 +352,14 @@ mod tests {
             (
                 "--match -5",
                 "--match -5: looks like an option: write --match=-5",
+            ),
+            (
+                "-p --table",
+                "stdout: --print and --table both write there: choose one, or write to a file",
+            ),
+            (
+                "-p --table -j",
+                "stdout: --print, --table, --json write there: choose one",
             ),
             ("-q -5", "-5: is no option: --help shows all"),
             (

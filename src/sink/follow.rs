@@ -1,7 +1,9 @@
 //! `--follow`: chosen connections as conversations: the octets of both directions as they were delivered, gaps drawn in.
 
 use super::output::{Output, kept, take_kept};
-use super::print::{Clock, Look, Paint, escape_behind, hex, is_text, visible};
+use super::print::{
+    Clock, Look, Paint, escape_behind, hex, is_text, plain_ellipses, squeeze_both, visible,
+};
 use super::sides::client_of;
 use super::writer::{BufferedWriter, OutputError, Writer};
 use crate::base::connection_rule::ConnectionRule;
@@ -144,7 +146,13 @@ impl Follow {
             p.server
         };
         let connection = format!("{} {number}", transport.name());
-        let ends = format!("{src} {} {dst}", p.arrow);
+        let mut ends = [src.to_string(), dst.to_string()];
+        // The connection has its place, whatever the addresses are.
+        let taken = connection.len() + " > ".len() + " ".len();
+        if let Some(room) = self.look.width.map(|width| width.saturating_sub(taken)) {
+            squeeze_both(&mut ends, room);
+        }
+        let ends = format!("{} {} {}", ends[0], p.arrow, ends[1]);
         let mut at = String::new();
         let fits = |at: &str| {
             let columns = ends.chars().count() + connection.len() + at.len() + 2;
@@ -164,11 +172,15 @@ impl Follow {
             }
         }
         let blank = if at.is_empty() { "" } else { " " };
-        let shown = p.fitting(&ends, 0);
-        let room = shown.chars().count() + 1;
-        let rest = format!("{at}{blank}{connection}");
-        let rest = p.fitting(&rest, room);
-        let _ = writeln!(self.text, "{way}{shown}{} {}{rest}{}", p.off, p.dim, p.off);
+        let begin = self.text.len();
+        let _ = writeln!(
+            self.text,
+            "{way}{ends}{} {}{at}{blank}{connection}{}",
+            p.off, p.dim, p.off
+        );
+        if self.look.ascii {
+            plain_ellipses(&mut self.text, begin);
+        }
     }
 
     fn end_line(&mut self) {

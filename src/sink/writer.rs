@@ -42,6 +42,8 @@ impl fmt::Display for OutputError {
         let makes = self.doing.starts_with("make");
         let opens = self.doing.starts_with("open");
         match self.source.kind() {
+            // It has words of its own.
+            _ if self.source.get_ref().is_some() => write!(f, "{}", self.source),
             io::ErrorKind::NotFound if opens || makes => {
                 f.write_str("the folder that it is in does not exist: make it first")
             }

@@ -1990,6 +1990,7 @@ fn lines_fit_a_narrow_terminal() {
             binary.clone(),
             format!("-p=full {}", path("protocols/tls.pcap")),
             format!("--follow tcp:0 {binary}"),
+            format!("--follow=hex all {}", path("http-ipv6.pcap")),
             format!("-n --trace tcp:0 {binary}"),
         ] {
             let command = format!("NO_COLOR=1 inet-asm {command}");
@@ -2085,7 +2086,7 @@ fn folders_are_made_one_deep() {
 fn packets_stay_off_a_terminal() {
     let name = path("http-tiny.pcap");
     let (text, code) = on_terminal(&format!("inet-asm -w - {name}"), 80);
-    assert!(text.contains("--write -: stdout is a terminal"), "{text}");
+    assert!(text.contains("-w -: stdout is a terminal"), "{text}");
     assert_eq!(code, Some(2));
     let (text, _) = on_terminal(&format!("inet-asm -q -w - {name} | wc -c"), 80);
     assert!(text.trim().parse::<u32>().is_ok_and(|n| n > 100), "{text}");

@@ -251,4 +251,49 @@ fn outputs_connect_also_again() {
     done.code(2);
     assert!(done.stderr.contains("it is no socket"), "{}", done.stderr);
     assert_eq!(fs::read(&refused).expect("read"), b"old");
+    // What cannot be reached is told of with what to do.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let at_gone = format!("tcp://{}", gone.local_addr().expect("bound"));
+    drop(gone);
+    for (option, name, words) in [
+        (
+            "-w",
+            at_gone.clone(),
+            "cannot open: nobody listens there: start",
+        ),
+        (
+            "-r",
+            at_gone,
+            "cannot be opened: nobody listens there: start",
+        ),
+        (
+            "-w",
+            format!("unix:{}", at("none")),
+            "nobody listens there: start",
+        ),
+        (
+            "-r",
+            format!("unix:{}", at("none")),
+            "nobody listens there: start",
+        ),
+        (
+            "-w",
+            format!("unix-listen:{}", at("none/x")),
+            "make it first",
+        ),
+        (
+            "-r",
+            "tcp-listen://192.0.2.1:5000".to_owned(),
+            "no such address: give one",
+        ),
+    ] {
+        let done = run(
+            [option, &name, "-n"]
+                .into_iter()
+                .filter(|w| option == "-r" || *w != "-n"),
+            &capture,
+        );
+        assert!(done.stderr.contains(words), "{name}: {}", done.stderr);
+        done.code(2);
+    }
 }

@@ -231,6 +231,20 @@ fn cut_end(text: &str, columns: usize) -> (&str, &'static str, &str) {
     (begin, ellipsis, "")
 }
 
+/// What each of two endpoints of such widths gets of so many columns: both get the same, but what one of them does not need the other has.
+fn share(ends: [usize; 2], room: usize) -> usize {
+    (room / 2).max(room.saturating_sub(ends[0].min(ends[1])))
+}
+
+/// Leaves something in the middle of endpoints out where both together are longer than so many columns.
+pub(in crate::sink) fn squeeze_both(ends: &mut [String; 2], columns: usize) {
+    let widths = [ends[0].len(), ends[1].len()];
+    if widths[0] + widths[1] > columns {
+        let half = share(widths, columns);
+        ends.iter_mut().for_each(|end| squeeze(end, half));
+    }
+}
+
 /// What of a summary tells less than the rest is left out where there is no room for all: the number that an answer repeats, which
 /// follows the first word, and then that it is an answer, which the arrow says.
 fn shortened(text: &str, columns: usize, narrow: bool) -> Cow<'_, str> {
@@ -473,11 +487,10 @@ pub(super) fn line(
         fit = found.unwrap_or(Fit::NoNumbers);
         let least = needed.columns(fit, tiny, narrow, columns) + SHORTEST.min(wanted);
         if least > width {
-            // Both ends get the same, but what one of them does not need the other has.
             let room = (needed.ends[0] + needed.ends[1]).saturating_sub(least - width);
-            let half = (room / 2).max(room.saturating_sub(needed.ends[0].min(needed.ends[1])));
-            squeeze(&mut columns.words.client, half.max(SHORT_END));
-            squeeze(&mut columns.words.server, half.max(SHORT_END));
+            let half = share(needed.ends, room).max(SHORT_END);
+            squeeze(&mut columns.words.client, half);
+            squeeze(&mut columns.words.server, half);
         }
     }
     let Columns {

@@ -152,7 +152,7 @@ pub(in crate::sink) fn escape_behind(text: &mut String, from: usize, wanted: boo
 }
 
 /// Draws the ellipses of a line, behind `from`, in ASCII: one column, as they have.
-pub(super) fn plain_ellipses(line: &mut String, from: usize) {
+pub(in crate::sink) fn plain_ellipses(line: &mut String, from: usize) {
     if let Some(part) = line.get(from..).filter(|part| !part.is_ascii()) {
         let plain = part.replace('\u{2026}', "~");
         line.replace_range(from.., &plain);

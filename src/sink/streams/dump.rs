@@ -431,7 +431,7 @@ impl Dump {
                     if !fs::symlink_metadata(&folder)?.is_dir() {
                         return Err(io::Error::new(
                             io::ErrorKind::NotADirectory,
-                            format!("{} is no folder", folder.display()),
+                            format!("{} is no folder: choose another name", folder.display()),
                         ));
                     }
                 }
