@@ -499,6 +499,7 @@ pub(super) struct Args {
     ///
     /// `tcp.port==9000,http`, `tcp.port==9000-9010,http`, `udp.port==5061,sip`, `sctp.port==3868,diameter` (of
     /// user messages, whatever their PPID says). Of several rules that match the last one counts. No other protocol is tried then; `data` means none at all.
+    /// A connection of RTMP whose handshake is not in the capture is found on port 1935, and on other ports with a rule.
     #[arg(short, long, value_name = "RULE", value_parser = decode_as, action = ArgAction::Append, help_heading = "Protocols")]
     pub(super) decode_as: Vec<DecodeAs>,
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::common::build::{ACK, Pcap, behind};
+use crate::common::build::{ACK, Pcap, Runs, behind};
 use crate::common::{self, fields, run};
 use inet_asm::Assembler;
 use inet_asm::base::counters::Counters;
@@ -117,6 +117,83 @@ fn chunks_are_packets_of_which_tshark_reads_as_much() {
     let (before, behind) = (asked(&capture()), asked(&written));
     assert!(before.len() > 25, "{before:?}");
     assert_eq!(before, behind);
+}
+
+/// RTMPE: its handshake is known, and behind it nothing is taken for messages, but where the server declines to encrypt.
+#[test]
+fn what_is_encrypted_is_said_to_be() {
+    let part = |version: &[u8], mark: u8| {
+        let noise =
+            (0..1536_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] ^ mark);
+        [version, &noise.collect::<Vec<_>>()].concat()
+    };
+    let (request, answer) = (part(b"", 7), part(b"", 9));
+    for (version, expected) in [
+        (
+            6,
+            [
+                "1537 [0] Handshake C0+C1 (RTMPE)",
+                "1537 [0] Handshake S0+S1 (RTMPE)",
+                "1536 [0] Handshake C2 (RTMPE)",
+                "1536 [0] Handshake S2 (RTMPE)",
+                "1536 [0] Encrypted (RTMPE)",
+                "3072 [0] Encrypted (RTMPE)",
+            ],
+        ),
+        (
+            3,
+            [
+                "1537 [0] Handshake C0+C1 (RTMPE)",
+                "1537 [0] Handshake S0+S1",
+                "1536 [0] Handshake C2",
+                "1536 [0] Handshake S2",
+                "157 [3] connect('live')",
+                "5 [2] Set Peer Bandwidth 5000000,Dynamic",
+            ],
+        ),
+    ] {
+        let mut capture = capture();
+        if version == 6 {
+            let mut runs = Runs::default();
+            runs.write(true, &part(&[6], 1));
+            runs.write(false, &[part(&[6], 2), part(b"", 3)].concat());
+            runs.write(true, &[part(b"", 4), request.clone()].concat());
+            runs.write(false, &answer);
+            runs.write(false, &answer);
+            capture = runs.capture_to(1935);
+        } else {
+            let (_, records) = common::pcap(&capture);
+            // The first octet that the client sends.
+            let first = common::segments(&capture)
+                .iter()
+                .position(|s| !s.payload.is_empty());
+            let record = &records[first.unwrap()];
+            let at = capture
+                .windows(record.data.len())
+                .position(|w| w == record.data);
+            let payload = common::segments(&capture)[first.unwrap()].payload.len();
+            let place = at.unwrap() + record.data.len() - payload;
+            assert_eq!(std::mem::replace(&mut capture[place], 6), 3);
+        }
+        let out = run(["-p", "--checksums", "ignore"], &capture).printed();
+        let lines: Vec<_> = out
+            .lines()
+            .filter_map(|l| l.split("rtmpt ").nth(1))
+            .map(str::trim_start)
+            .collect();
+        for expected in expected {
+            assert!(
+                lines.iter().any(|line| line.starts_with(expected)),
+                "{version}: {expected} in {lines:#?}"
+            );
+        }
+        if version == 6 {
+            assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+            let (all, counters) = found(&capture, |_| false);
+            assert_eq!((all.len(), counters.message.lost_octets), (6, 0));
+            assert!(all.iter().all(|m| m.whole));
+        }
+    }
 }
 
 /// Whatever packet is lost, and whichever two: what is called whole is what was sent, and most of the rest is.

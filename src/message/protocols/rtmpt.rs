@@ -41,8 +41,10 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ..ProtocolRow::NONE
 };
 
-/// The version that C0 and S0 ask for (5.2.2). 6, 8 and 9 are of encrypted forms, whose chunks nobody can read.
+/// The version that C0 and S0 ask for (5.2.2).
 const VERSION: u8 = 3;
+/// Those of encrypted forms (RTMPE): a handshake of the same parts, and behind it nothing that anybody can read.
+const ENCRYPTED: [u8; 3] = [6, 8, 9];
 /// Octets of C0 and C1, which a client sends at once, and of S0 and S1.
 pub(super) const FIRST: usize = 1 + SECOND;
 /// Octets of C1 and C2, S1 and S2 (5.2.3).
@@ -90,12 +92,21 @@ const TYPES: &[(u64, &str)] = &[
 ];
 
 /// The parts of the handshake, as they are sent.
-const PARTS: [&str; 4] = [
+const PARTS: [&str; 9] = [
     "Handshake C0+C1",
     "Handshake S0+S1",
     "Handshake C2",
     "Handshake S2",
+    "Handshake C0+C1 (RTMPE)",
+    "Handshake S0+S1 (RTMPE)",
+    "Handshake C2 (RTMPE)",
+    "Handshake S2 (RTMPE)",
+    "Encrypted (RTMPE)",
 ];
+/// Those of the handshake: the same of an encrypted form stand behind them.
+pub(super) const OPEN_PARTS: u8 = 4;
+/// What follows the handshake of an encrypted form.
+pub(super) const CIPHERTEXT: u8 = 8;
 
 /// User control messages (7.1.7), and those that servers send beyond the specification.
 const EVENTS: &[(u64, &str)] = &[
@@ -127,16 +138,29 @@ pub(super) enum RtmpPhase {
     Second,
     /// Chunks.
     Chunks,
+    /// What nobody can read, to the end.
+    Encrypted,
 }
 
 impl RtmpPhase {
-    /// What follows it.
-    pub(super) const fn next(self) -> Self {
+    /// What follows it; `encrypted`: both sides have agreed on that.
+    pub(super) const fn next(self, encrypted: bool) -> Self {
         match self {
             Self::First => Self::Second,
-            Self::Second | Self::Chunks => Self::Chunks,
+            _ if encrypted => Self::Encrypted,
+            Self::Second | Self::Chunks | Self::Encrypted => Self::Chunks,
         }
     }
+}
+
+/// The version of C0 or S0 is one of an encrypted form.
+pub(super) fn is_encrypted(version: u8) -> bool {
+    ENCRYPTED.contains(&version)
+}
+
+/// Both sides have agreed on an encrypted form: what each has said of that, as far as it was seen.
+pub(super) fn agreed([one, other]: [Option<bool>; 2]) -> bool {
+    one.or(other) == Some(true) && other.or(one) == Some(true)
 }
 
 /// The header of a chunk (5.3.1).
@@ -412,6 +436,8 @@ pub(crate) struct Rtmpt {
     sides: [ChunkSide; 2],
     /// The direction of the client, whose part of the handshake comes first.
     client: Option<Direction>,
+    /// By direction: its version is one of an encrypted form.
+    encrypted: [Option<bool>; 2],
 }
 
 impl Rtmpt {
@@ -715,7 +741,7 @@ const WHOLE: usize = FIRST + SECOND;
 
 impl Detector for RtmptDetector {
     fn probe(&self, octets: &[u8], hinted: bool) -> Probe {
-        if octets[0] != VERSION {
+        if octets[0] != VERSION && !(hinted && is_encrypted(octets[0])) {
             return Probe::No;
         }
         if octets.len() < 9 {
@@ -817,9 +843,21 @@ impl Framer for Rtmpt {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
         let side = &mut self.sides[at.direction.index()];
         let handshake = match side.phase {
-            RtmpPhase::First if octets[0] == VERSION => Some(FIRST),
+            RtmpPhase::First if octets[0] == VERSION || is_encrypted(octets[0]) => {
+                self.encrypted[at.direction.index()] = Some(is_encrypted(octets[0]));
+                Some(FIRST)
+            }
             RtmpPhase::First => return Begin::Refuse,
             RtmpPhase::Second => Some(SECOND),
+            RtmpPhase::Encrypted => {
+                side.began = side.phase;
+                return Begin::Message {
+                    kind: Kind::Other,
+                    head: octets.len(),
+                    body: MessageBody::ToClose,
+                    hand_over: false,
+                };
+            }
             RtmpPhase::Chunks => None,
         };
         if let Some(len) = handshake {
@@ -834,7 +872,7 @@ impl Framer for Rtmpt {
                 });
             }
             side.began = side.phase;
-            side.phase = side.phase.next();
+            side.phase = side.phase.next(agreed(self.encrypted));
             return Begin::Message {
                 kind: Kind::Other,
                 head: 1,
@@ -866,6 +904,9 @@ impl Framer for Rtmpt {
 
     fn search(&mut self, at: &Position, octets: &[u8]) -> Found {
         let side = &self.sides[at.direction.index()];
+        if side.phase == RtmpPhase::Encrypted {
+            return Found::At(0);
+        }
         let more = at.next == Following::Octets && !at.late;
         search(side, octets, |behind| at.segment(behind), more)
     }
@@ -885,7 +926,8 @@ impl Framer for Rtmpt {
             side.size = ChunkSize::AtLeast(0);
         }
         side.streams.doubt();
-        (side.phase, side.began) = (RtmpPhase::Chunks, RtmpPhase::Chunks);
+        let phase = RtmpPhase::Second.next(agreed(self.encrypted));
+        (side.phase, side.began) = (phase, phase);
     }
 
     fn size(&self) -> usize {
@@ -921,7 +963,7 @@ pub(super) fn header_of(stream: u32, of: &ChunkStream) -> Vec<u8> {
     head
 }
 
-/// The same of a part of the handshake, with its number among [`PARTS`].
+/// The same of a part of the handshake, or of what is encrypted, with its number among [`PARTS`].
 pub(super) fn header_of_part(part: u8) -> [u8; 12] {
     [2, 0, 0, 0, 0, 0, 0, HANDSHAKE, part, 0, 0, 0]
 }

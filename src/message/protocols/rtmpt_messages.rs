@@ -6,11 +6,11 @@
 
 use super::super::carrier::{Carried, Carrier, CarrierContext, ToStreams};
 use super::rtmpt::{
-    ABORT, ChunkStreams, FIRST, RtmpPhase, Rtmpt, SECOND, SET_CHUNK_SIZE, header_of,
-    header_of_part, kind,
+    ABORT, CIPHERTEXT, ChunkStreams, FIRST, OPEN_PARTS, RtmpPhase, Rtmpt, SECOND, SET_CHUNK_SIZE,
+    agreed, header_of, header_of_part, is_encrypted, kind,
 };
 use crate::base::flow::Direction;
-use crate::base::message::Extent;
+use crate::base::message::{Extent, Kind};
 use crate::base::state::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -135,6 +135,8 @@ struct MessageSide {
     /// Chunks may be missing, and nothing was done about that yet.
     lost: bool,
     size: SizeKnowledge,
+    /// What nobody can read has begun: whether nothing of it is missing.
+    ciphertext: Option<bool>,
 }
 
 /// The messages of one connection.
@@ -143,6 +145,8 @@ pub(crate) struct RtmptMessages {
     sides: [MessageSide; 2],
     /// Which direction is the client's.
     client: Option<Direction>,
+    /// By direction: its version is one of an encrypted form.
+    encrypted: [Option<bool>; 2],
 }
 
 impl ChunkedMessage {
@@ -316,6 +320,7 @@ impl RtmptMessages {
         Self {
             sides: framer.began().map(side),
             client: framer.client(),
+            encrypted: [None; 2],
         }
     }
 
@@ -329,12 +334,42 @@ impl RtmptMessages {
             (_, false) => (3, SECOND),
         };
         let len = u32::try_from(len).unwrap_or(0);
+        let encrypted = phase == RtmpPhase::Second && agreed(self.encrypted);
+        let part = part + if encrypted { OPEN_PARTS } else { 0 };
         let side = &mut self.sides[d.index()];
-        let mut open = ChunkedMessage::new(len, &header_of_part(part));
+        let open = ChunkedMessage::new(len, &header_of_part(part));
         to(OF_HANDSHAKE, d, Carried::Opens);
-        open.begin(OF_HANDSHAKE, d, to);
         side.open.insert(OF_HANDSHAKE, open);
         side.within = Some(OF_HANDSHAKE);
+    }
+
+    /// The first octets of a part of the handshake are there, of which the version tells what it is.
+    fn handshake_begins(&mut self, d: Direction, first: u8, to: ToStreams<'_>) {
+        let side = &mut self.sides[d.index()];
+        let Some(open) = side.open.get_mut(&OF_HANDSHAKE).filter(|open| !open.told) else {
+            return;
+        };
+        if side.phase == RtmpPhase::Second && open.at == 0 {
+            let encrypted = is_encrypted(first);
+            self.encrypted[d.index()] = Some(encrypted);
+            let part = open.head.get_mut(8).filter(|_| encrypted);
+            if let Some(part) = part {
+                *part += OPEN_PARTS;
+            }
+        }
+        open.begin(OF_HANDSHAKE, d, to);
+    }
+
+    /// What nobody can read begins: it has no end of its own.
+    fn ciphertext(&mut self, d: Direction, to: ToStreams<'_>) {
+        let start = Carried::Start {
+            kind: Kind::Other,
+            head: &header_of_part(CIPHERTEXT),
+            extent: Extent::ToClose,
+            answers: false,
+        };
+        to(OF_HANDSHAKE, d, start);
+        self.sides[d.index()].ciphertext = Some(true);
     }
 }
 
@@ -345,15 +380,27 @@ impl Carrier for RtmptMessages {
         side.settle();
         side.header.clear();
         side.within = None;
-        let phase = side.phase;
-        side.phase = phase.next();
-        if phase != RtmpPhase::Chunks {
-            self.handshake(d, phase, to);
+        let mut phase = side.phase;
+        if phase == RtmpPhase::Chunks && agreed(self.encrypted) {
+            phase = RtmpPhase::Encrypted;
+        }
+        side.phase = phase.next(phase == RtmpPhase::Encrypted);
+        match phase {
+            RtmpPhase::First | RtmpPhase::Second => self.handshake(d, phase, to),
+            RtmpPhase::Encrypted => self.ciphertext(d, to),
+            RtmpPhase::Chunks => {}
         }
     }
 
     fn octets(&mut self, at: CarrierContext, octets: &[u8], to: ToStreams<'_>) {
         let d = at.direction;
+        if self.sides[d.index()].ciphertext.is_some() {
+            tell(OF_HANDSHAKE, d, octets, to);
+            return;
+        }
+        if let (Some(OF_HANDSHAKE), Some(first)) = (self.sides[d.index()].within, octets.first()) {
+            self.handshake_begins(d, *first, to);
+        }
         let mut rest = octets;
         while self.sides[d.index()].within.is_none() {
             let [first, behind @ ..] = rest else { return };
@@ -383,6 +430,11 @@ impl Carrier for RtmptMessages {
     fn gap(&mut self, at: CarrierContext, len: u64, to: ToStreams<'_>) {
         let d = at.direction;
         let side = &mut self.sides[d.index()];
+        if let Some(whole) = &mut side.ciphertext {
+            *whole = false;
+            to(OF_HANDSHAKE, d, Carried::Gap(Some(len)));
+            return;
+        }
         let Some(id) = side.within else {
             side.lost = true;
             return;
@@ -404,6 +456,9 @@ impl Carrier for RtmptMessages {
         let d = at.direction;
         let side = &mut self.sides[d.index()];
         side.settle();
+        if let Some(whole) = side.ciphertext.take() {
+            to(OF_HANDSHAKE, d, Carried::End { whole });
+        }
         side.end_all(d, to);
     }
 

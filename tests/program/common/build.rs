@@ -15,6 +15,8 @@ pub const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(203, 0, 113, 80), 80);
 /// A pcap file that grows. Each packet is a millisecond after the one before, unless `wait` says more.
 pub struct Pcap {
     pub file: Vec<u8>,
+    /// Address and port of the server.
+    pub server: (Ipv4Addr, u16),
     /// Microseconds since the epoch.
     pub now: u64,
     identification: u16,
@@ -23,12 +25,18 @@ pub struct Pcap {
 impl Pcap {
     /// A file without packets.
     pub fn new() -> Self {
+        Self::to(SERVER.1)
+    }
+
+    /// The same, of a server at this port.
+    pub fn to(port: u16) -> Self {
         let mut file = Vec::new();
         for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 262_144, 1] {
             file.extend(word.to_le_bytes());
         }
         Self {
             file,
+            server: (SERVER.0, port),
             now: 1_700_000_000_000_000,
             identification: 0,
         }
@@ -59,13 +67,13 @@ impl Pcap {
 
     /// A segment from the client.
     pub fn client(&mut self, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> &mut Self {
-        let packet = self.segment(CLIENT, SERVER, seq, ack, flags, payload);
+        let packet = self.segment(CLIENT, self.server, seq, ack, flags, payload);
         self.packet(&packet)
     }
 
     /// A segment from the server.
     pub fn server(&mut self, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> &mut Self {
-        let packet = self.segment(SERVER, CLIENT, seq, ack, flags, payload);
+        let packet = self.segment(self.server, CLIENT, seq, ack, flags, payload);
         self.packet(&packet)
     }
 
@@ -205,9 +213,22 @@ impl Runs {
         from..from + octets.len()
     }
 
+    /// The whole capture, with the server at this port.
+    pub fn capture_to(&self, port: u16) -> Vec<u8> {
+        self.capture_of(port, || false).0
+    }
+
     /// The capture, without the segments that `lost` chooses, and what is missing of each side.
-    pub fn capture(&self, mut lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
-        let mut capture = Pcap::new();
+    pub fn capture(&self, lost: impl FnMut() -> bool) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
+        self.capture_of(SERVER.1, lost)
+    }
+
+    fn capture_of(
+        &self,
+        port: u16,
+        mut lost: impl FnMut() -> bool,
+    ) -> (Vec<u8>, [Vec<Range<usize>>; 2]) {
+        let mut capture = Pcap::to(port);
         let mut next = [9001, 1001];
         let mut at = [0, 0];
         let mut missing = [Vec::new(), Vec::new()];
