@@ -124,7 +124,11 @@ fn addresses(head: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
     let Some(rest) = head.strip_prefix(SIGNATURE) else {
         let line = head.split(|o| *o == b'\r').next()?;
         let line = std::str::from_utf8(line.get(..line.len().min(LINE))?).ok()?;
-        let mut words = line.split(' ').skip(2);
+        let mut words = line.split(' ').skip(1);
+        // Whatever stands behind UNKNOWN is to be ignored (2.1).
+        words
+            .next()
+            .filter(|family| matches!(*family, "TCP4" | "TCP6"))?;
         let [src, dst] = [words.next()?, words.next()?].map(|ip| ip.parse::<IpAddr>().ok());
         let [from, to] = [words.next()?, words.next()?].map(|port| port.parse::<u16>().ok());
         return Some((SocketAddr::new(src?, from?), SocketAddr::new(dst?, to?)));
@@ -197,10 +201,16 @@ fn summary(_: Transport, head: &[u8], out: &mut String) -> bool {
     }
     let kind = if family & 15 == 2 { "UDP" } else { "TCP" };
     out.push_str("PROXY v2");
-    if let Some((src, dst)) = addresses(head) {
-        let ip = if src.is_ipv4() { 4 } else { 6 };
-        let (from, to) = (src.port(), dst.port());
-        let _ = write!(out, " {kind}{ip} {} {} {from} {to}", src.ip(), dst.ip());
+    match (family >> 4, addresses(head)) {
+        // Nothing is known of the client, or it has no address.
+        (0, _) => out.push_str(" UNSPEC"),
+        (3, _) => out.push_str(" UNIX"),
+        (_, Some((src, dst))) => {
+            let ip = if src.is_ipv4() { 4 } else { 6 };
+            let (from, to) = (src.port(), dst.port());
+            let _ = write!(out, " {kind}{ip} {} {} {from} {to}", src.ip(), dst.ip());
+        }
+        (_, None) => {}
     }
     true
 }
@@ -267,5 +277,29 @@ mod tests {
         );
         let line = b"PROXY UNKNOWN\r\n";
         assert_eq!(said(summary, Transport::Tcp, line), "PROXY UNKNOWN");
+        // Addresses that are not to be believed name nobody.
+        let v4 = [192, 0, 2, 1, 192, 0, 2, 2, 0x15, 0xb3, 0, 80];
+        let mut local = v2(0x11, &v4);
+        local[12] = 0x20;
+        for (head, words) in [
+            (
+                &b"PROXY UNKNOWN 192.0.2.1 192.0.2.2 5555 80\r\n"[..],
+                "PROXY UNKNOWN 192.0.2.1 192.0.2.2 5555 80",
+            ),
+            (&local, "PROXY v2 LOCAL"),
+            (&v2(0, &v4), "PROXY v2 UNSPEC"),
+            (&v2(0, &[]), "PROXY v2 UNSPEC"),
+            (&v2(0x31, &[b'/'; 216]), "PROXY v2 UNIX"),
+            (&v2(0x11, &v4[..4]), "PROXY v2"),
+        ] {
+            assert_eq!(said(summary, Transport::Tcp, head), words);
+            assert_eq!(named_ends(head), None, "{words}");
+            let mut read = MessageFields::default();
+            fields(head, &mut read);
+            assert_eq!(
+                read.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                ["version"]
+            );
+        }
     }
 }
