@@ -562,6 +562,7 @@ counters! {
         evicted: "streams ended because a connection had too many",
         unknown_fields: "header fields that refer to what is lost",
         left_out_fields: "header fields left out of header sections that are too long",
+        bad_blocks: "header blocks that cannot be decoded though nothing of them is missing (COMPRESSION_ERROR of HTTP/2)",
         undecoded: "compressed messages that were not decoded, or not in full (WebSocket)",
         oversized: "of these, messages that would have grown too much",
     }

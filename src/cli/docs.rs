@@ -99,7 +99,7 @@ receive that of the response. blocked, dns and ssl are -1. time is their sum. co
 _stream the stream of HTTP/2.
 .PP
 A URL has the host that the request names, and where it names none the address of the server. Header fields that are not UTF-8 are \
-taken as ISO 8859-1. Fields behind a body (trailers of HTTP/2) stand behind the others. A header field of HTTP/2 that refers to what \
+taken as ISO 8859-1. Fields behind a body (trailers of HTTP/2, and of chunked bodies of HTTP/1) stand behind the others, and again in _trailers. A header field of HTTP/2 that refers to what \
 the capture lacks is called [unknown N]. bodySize counts the body without chunks, as it was sent otherwise, and is -1 where that is not \
 known; headersSize is -1 in HTTP/2, whose header sections are compressed. The content codings gzip, deflate, br and zstd are undone; \
 text is text, also in the character set that its type names, and anything else base64, in the body of a request with _encoding, as HAR has no \

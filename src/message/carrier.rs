@@ -6,6 +6,7 @@
 //!                                           └──> packets           └──> all other outputs
 //! ```
 
+use super::events::ListedMessage;
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 
@@ -18,6 +19,8 @@ pub(super) struct CarrierContext {
     pub(super) header: usize,
     /// Streams that may be open at once.
     pub(super) streams: usize,
+    /// The direction is captured from its beginning.
+    pub(super) from_start: bool,
 }
 
 /// Something that happens in a stream of a connection.
@@ -43,8 +46,8 @@ pub(super) enum Carried<'a> {
     Gap(Option<u64>),
     /// Fields behind the body, as text.
     Trailers(&'a [u8]),
-    /// A message of another protocol inside of the open one begins: one line on it, and its length.
-    Inner(&'a InnerMessage),
+    /// A message of another protocol inside of the open one has ended.
+    Inner(&'a ListedMessage),
     /// The open message ends.
     End {
         /// Nothing of it is missing.
@@ -60,6 +63,8 @@ pub(super) enum Carried<'a> {
         /// It was ended by a limit.
         evicted: bool,
     },
+    /// A header section cannot be decoded, though nothing of it is missing.
+    BadFields,
     /// Of the fields of a header section, so many are not known, as they refer to what is lost, and so many were left out, as it
     /// is too long.
     Fields {
@@ -68,17 +73,6 @@ pub(super) enum Carried<'a> {
         /// Left out.
         left_out: u32,
     },
-}
-
-/// A message with a length of its own in the body of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InnerMessage {
-    /// Offset in the body.
-    pub(super) offset: u64,
-    /// Octets of it, behind its prefix.
-    pub(super) len: u64,
-    /// It is compressed.
-    pub(super) compressed: bool,
 }
 
 /// Takes what a carrier says: the stream, the direction, and what happens in it.

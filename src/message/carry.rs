@@ -127,6 +127,7 @@ impl<T: Default> CarriedStreams<T> {
             direction: around.direction,
             header: around.cx.limits.header,
             streams: around.cx.limits.carried_streams,
+            from_start: around.sides[around.direction.index()].from_start,
         };
         let closes = match what {
             ToCarrier::End(close) => close,
@@ -235,6 +236,7 @@ impl<M: MessageSink> Telling<'_, '_, M> {
                 counters.unknown_fields += u64::from(unknown);
                 counters.left_out_fields += u64::from(left_out);
             }
+            Carried::BadFields => counters.bad_blocks += 1,
             Carried::Closed { evicted } => {
                 counters.evicted += u64::from(evicted);
                 if let Some(mut stream) = self.streams.remove(&id) {
@@ -338,7 +340,7 @@ impl<M: MessageSink> Telling<'_, '_, M> {
             }
             Carried::Trailers(section) if side.wanted => sink.trailers(at, section),
             Carried::Inner(inner) if side.wanted => {
-                sink.inner(at, inner.offset, inner.len, inner.compressed);
+                sink.inner(at, inner);
             }
             Carried::End { whole } if side.wanted => {
                 side.wanted = false;

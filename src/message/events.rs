@@ -76,6 +76,19 @@ pub struct MessageGap {
     pub len: u64,
 }
 
+/// A message that stands in the body of another one (gRPC in HTTP/2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedMessage {
+    /// Offset of its prefix in the body.
+    pub offset: u64,
+    /// Its octets, without the prefix; None: that is cut.
+    pub len: Option<u64>,
+    /// It is compressed.
+    pub compressed: bool,
+    /// Nothing of it is missing.
+    pub whole: bool,
+}
+
 /// The open message ends.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageEnd {
@@ -135,16 +148,9 @@ pub trait MessageSink {
     fn trailers(&mut self, at: &mut StreamContext<'_, Self::State>, section: &[u8]) {
         let _ = (at, section);
     }
-    /// A message with a length of its own (gRPC) begins in the open one: its offset in the body, its length, and whether it is
-    /// compressed. It need not be all there.
-    fn inner(
-        &mut self,
-        at: &mut StreamContext<'_, Self::State>,
-        offset: u64,
-        len: u64,
-        compressed: bool,
-    ) {
-        let _ = (at, offset, len, compressed);
+    /// A message with a length of its own (gRPC) has ended in the open one.
+    fn inner(&mut self, at: &mut StreamContext<'_, Self::State>, message: &ListedMessage) {
+        let _ = (at, message);
     }
     /// When [`wake`](Self::wake) is to be called though nothing comes on the connection.
     #[inline]

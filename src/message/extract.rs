@@ -1195,7 +1195,13 @@ impl<M: MessageSink> Extractor<M> {
         let stream = &at.state.streams[o.index()];
         // Only a beginning that asked for more octets can be decided by the other stream: by a
         // request that acknowledges the end of a header, for one.
-        if stream.held() == 0 || stream.mode != Mode::Begin {
+        // What was sent ahead of a switch of protocols was held for the old one.
+        let switched = stream.mode == Mode::Unknown
+            && stream.tries == 0
+            && !stream.undecided
+            && at.state.trust.left.is_some()
+            && at.state.framer.is_none();
+        if stream.held() == 0 || !(stream.mode == Mode::Begin || switched) {
             return false;
         }
         self.walk_held(&mut at.flipped(), Following::Octets, None);
@@ -1959,7 +1965,7 @@ impl<M: MessageSink> Extractor<M> {
             for stream in &mut at.state.streams {
                 stream.own = None;
                 stream.mode = Mode::Unknown;
-                stream.tries = 0;
+                (stream.tries, stream.undecided) = (0, false);
                 stream.searching = false;
             }
             Self::put_framer(at, None);
@@ -2052,6 +2058,7 @@ impl<M: MessageSink> Extractor<M> {
             // inside of a body.
             if matches!(at.state.streams[i].mode, Mode::Begin | Mode::Search)
                 && let Some(row) = self.interrupted(at, view, pos)
+                && !self.is_ahead(at, view, pos)
             {
                 emitted = pos;
                 // The switch is decided by what the other side agreed to, so its octets are waited
@@ -2499,6 +2506,13 @@ impl<M: MessageSink> Extractor<M> {
                 .framer(at.direction)
                 .is_some_and(AnyFramer::may_be_interrupted);
         here.then_some(row)
+    }
+
+    /// It may be the framer's own, whatever it looks like.
+    fn is_ahead(&self, at: &ConversationContext<'_, M>, view: &OctetView<'_>, pos: usize) -> bool {
+        let place = self.place(at, view, pos);
+        let framer = at.state.framer(at.direction);
+        framer.is_some_and(|framer| framer.is_ahead(&place))
     }
 
     /// What the framer's connection was asked to go on as begins here, at a segment behind octets that are missing: the answer to
@@ -3273,12 +3287,25 @@ impl<M: MessageSink> Extractor<M> {
             Settled::Row(row) => Some(*row).filter(|row| row.protocol.upgrades),
             Settled::Home | Settled::Custom(_) => None,
         };
+        // Behind a switch of protocols, with nothing missing.
+        let whole = at.state.trust.left.is_some()
+            && at
+                .state
+                .streams
+                .iter()
+                .all(|s| s.tries == 0 && !(s.searching || s.lossy));
         let framer = match what {
             Settled::Home => None,
             Settled::Row(row) => {
                 let same = at.state.framer.as_ref();
                 let same = same.is_some_and(|f| f.name() == row.protocol.name);
-                (!same).then(|| row.framer())
+                (!same).then(|| {
+                    let mut framer = row.framer();
+                    if whole {
+                        framer.begins_whole();
+                    }
+                    framer
+                })
             }
             Settled::Custom(framer) => {
                 // Both directions have one: what it keeps is the connection's.

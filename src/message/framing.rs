@@ -306,6 +306,15 @@ pub trait Framer {
         None
     }
 
+    /// What stands here was sent before the answer was heard that may lead to another protocol: until that has come nobody knows whose it is.
+    fn is_ahead(&self, at: &Position) -> bool {
+        let _ = at;
+        false
+    }
+
+    /// Nothing of the connection is missing ahead of its first message: order alone tells what answers what.
+    fn begins_whole(&mut self) {}
+
     /// Octets are missing in a direction; what was remembered of the octets before is void.
     fn gap(&mut self, direction: Direction) {
         let _ = direction;
@@ -401,6 +410,14 @@ impl<F: Framer> Framer for Box<F> {
 
     fn answers(&self) -> Option<u64> {
         (**self).answers()
+    }
+
+    fn is_ahead(&self, at: &Position) -> bool {
+        (**self).is_ahead(at)
+    }
+
+    fn begins_whole(&mut self) {
+        (**self).begins_whole();
     }
 
     fn gap(&mut self, direction: Direction) {

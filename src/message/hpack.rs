@@ -25,7 +25,9 @@ const USUAL: usize = 4096;
 const MOST: usize = 64 << 10;
 /// What an entry counts beyond its octets (RFC 7541, 4.1).
 const OVERHEAD: usize = 32;
-/// Entries that name nothing and have no value are counted at 32 octets each; they are as many as that allows.
+/// Octets of the largest table that a setting can allow.
+const LARGEST: u64 = u32::MAX as u64;
+/// Entries of the static table.
 const STATIC_LEN: u64 = 61;
 
 /// A name or a value.
@@ -95,6 +97,8 @@ pub(super) struct Hpack {
     rest: Vec<u8>,
     /// Octets allocated for the entries.
     allocated: usize,
+    /// The encoder has, or may have, entries that are not here.
+    lacks: bool,
 }
 
 impl Hpack {
@@ -103,6 +107,7 @@ impl Hpack {
         self.entries.clear();
         (self.size, self.allocated) = (0, 0);
         self.rest = Vec::new();
+        self.lacks = true;
         // The encoder may have enlarged the table in what is lost. Entries that are kept too long do no harm.
         self.most = Some(MOST);
     }
@@ -112,9 +117,22 @@ impl Hpack {
         self.allowed = Some(usize::try_from(octets).unwrap_or(MOST));
     }
 
-    /// Octets of the table.
+    /// Octets of the table, as far as it is kept.
     fn limit(&self) -> usize {
-        self.most.unwrap_or(USUAL).min(MOST)
+        // Some encoders make use of what they are allowed without a word.
+        let usual = USUAL.max(self.allowed.unwrap_or(0));
+        self.most.unwrap_or(usual).min(MOST)
+    }
+
+    /// An entry may stand at this index of the dynamic table: what a table that is known does not have is an error (RFC 7541, 2.3.3), and
+    /// so is what no table could hold.
+    fn may_have(&self, dynamic: u64) -> bool {
+        let known = !self.lacks && self.allowed.is_none_or(|allowed| allowed <= MOST);
+        let entries = match known {
+            true => self.entries.len() as u64,
+            false => LARGEST / OVERHEAD as u64,
+        };
+        dynamic < entries
     }
 
     /// Reads octets of a block, and calls `each` with its fields, in order. The rest of a field that is not all there waits for
@@ -180,10 +198,18 @@ impl Hpack {
             Representation::Size(size) => {
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
                 // More than was allowed is an error of the encoder (RFC 7541, 6.3): or its permission is lost.
+                self.lacks |= size > MOST;
                 self.most = Some(size.min(MOST));
                 self.evict(0);
             }
             Representation::Indexed(0) => return Err(BadBlock),
+            Representation::Indexed(index) | Representation::Literal { index, .. }
+                if index
+                    .checked_sub(STATIC_LEN + 1)
+                    .is_some_and(|dynamic| !self.may_have(dynamic)) =>
+            {
+                return Err(BadBlock);
+            }
             Representation::Indexed(index) => {
                 let (name, value) = self.entry(index);
                 each(Field { index, name, value });

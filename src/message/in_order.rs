@@ -1,13 +1,29 @@
 //! Responses that do not say which request they answer: they come in the order of the requests, and each protocol says in its
 //! own file which message begins an answer and which one ends it.
 
+/// Set in the number with which [`InOrder::answers`] is asked where a request has said that it [listens](Asks::Listens).
+pub const LISTENS: u64 = 1 << 63;
+
 /// What a request says of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
     /// It is answered; [`InOrder::answers`] is asked with this number.
-    Answer(u8),
+    Answer(u64),
+    /// The same, by so many messages, each of which is said to end it; from here on the other side also sends what nobody has asked
+    /// for, and [`LISTENS`] is set in the numbers.
+    Listens(u64, u16),
+    /// The same, and only where something was found, or went wrong.
+    Perhaps(u64),
+    /// It is answered, and nothing else waited for an answer when it was sent.
+    Alone(u64),
     /// Nothing answers it.
     Nothing,
+    /// Nothing answers it, nor the next request.
+    MutesNext,
+    /// Nothing answers it, nor what follows it, up to the next that [speaks up](Self::SpeaksUp).
+    Mutes,
+    /// It is answered, as [`Answer`](Self::Answer) is, and so is what follows it.
+    SpeaksUp(u64),
     /// What answers it may overtake other answers: what waits is forgotten, and the count has to begin anew.
     Unsure,
     /// What the other side sends from here on answers nothing that could be counted.
@@ -23,8 +39,10 @@ pub enum Answers {
     Interim,
     /// It begins the answer, or goes on with it.
     Part,
-    /// It ends the answer.
+    /// It ends the answer, or is one of the messages of which it has several.
     Ends,
+    /// It ends the answer, however many messages were to come.
+    Fails,
     /// The request will not be answered, and has to be passed over; the next one is asked.
     Skips,
 }
@@ -34,10 +52,12 @@ pub enum Answers {
 pub struct InOrder {
     /// A client sends nothing before it has its answer: where the count was lost, it begins again with the next request.
     pub waits: bool,
+    /// The same of some requests, where clients send others ahead.
+    pub last: fn(&[u8]) -> bool,
     /// How a request is answered. The octets are those of [`MessageStart::head`](super::MessageStart::head).
     pub asks: fn(&[u8]) -> Asks,
     /// What a response is to a request of which [`asks`](Self::asks) has told this number.
-    pub answers: fn(u8, &[u8]) -> Answers,
+    pub answers: fn(u64, &[u8]) -> Answers,
 }
 
 /// How the responses of a protocol find their requests, where they repeat something of these.

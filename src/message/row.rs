@@ -113,6 +113,11 @@ pub(super) struct ProtocolRow {
     pub(super) asks_for: Option<AsksFor>,
     /// What its messages do with files, where only some of them name these.
     pub(super) file_use: Option<ReadFileUse>,
+    /// A response by [`transaction`](Self::transaction) is only a part of an answer: others follow with the same number.
+    pub(super) goes_on: Option<fn(&[u8]) -> bool>,
+    /// Every request has one answer, which may have parts, and nothing is an answer that was not asked for: where the one is in a capture
+    /// without the other, that is missing.
+    pub(super) one_answer: bool,
     /// Clients take what [`transaction`](Self::transaction) reads again at once: it may be the same in all of their requests.
     pub(super) numbers_again: bool,
     /// Over SCTP a response says nothing of its request, and comes in a stream of its own.
@@ -174,6 +179,8 @@ impl ProtocolRow {
         answered_elsewhere: false,
         asks_for: None,
         file_use: None,
+        goes_on: None,
+        one_answer: false,
         numbers_again: false,
         answered_alone: false,
         in_order: None,

@@ -7,7 +7,7 @@ use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::time::Timestamp;
-use crate::message::{answered_alone, answered_elsewhere, transaction};
+use crate::message::{MessageStart, answered_alone, answered_elsewhere, read_head, transaction};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -19,6 +19,26 @@ const NUMBERED: usize = 4096;
 
 /// Protocols whose framer tells what a response answers: those whose header sections are told as HTTP/1.1 writes them.
 pub(super) const TOLD: [&str; 2] = ["http", "http2"];
+/// The stream that has the answer to the request with which a connection went over to HTTP/2 (RFC 7540, 3.2).
+pub(super) const FIRST_STREAM: u32 = 1;
+
+/// The head of a response goes over to HTTP/2 in clear.
+pub(super) fn goes_over(start: &MessageStart<'_>) -> bool {
+    if start.kind != Kind::Response || start.carried.is_some() || !start.head.starts_with(SWITCHES)
+    {
+        return false;
+    }
+    let mut is = false;
+    read_head(start.head, |name, value| {
+        is |= name.eq_ignore_ascii_case(b"upgrade")
+            && value.trim_ascii().eq_ignore_ascii_case(b"h2c");
+    });
+    is
+}
+
+/// How a response begins that goes over to another protocol (RFC 9110, 15.2.2).
+const SWITCHES: &[u8] = b"HTTP/1.1 101";
+
 /// The number of no flow: that of requests which are answered in another one.
 const ANYWHERE: u64 = u64::MAX;
 
@@ -164,6 +184,12 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         Err(Unmatched::Unknown(response))
     }
 
+    /// What is kept of the request at this offset.
+    pub(super) fn at(&mut self, offset: u64) -> Option<&mut Q> {
+        let found = self.0.iter_mut().find(|request| request.offset == offset);
+        found.map(|request| &mut request.kept)
+    }
+
     /// Gives all of it back.
     pub(super) fn clear(&mut self, cx: &mut Context) {
         while self.pop(cx).is_some() {}
@@ -193,6 +219,11 @@ impl Numbered {
     /// Its request's identifier.
     pub(super) const fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// It is told from all others by that.
+    pub(super) const fn is_certain(&self) -> bool {
+        !self.alone && self.id.1 != ANYWHERE
     }
 }
 

@@ -25,8 +25,8 @@ use crate::base::storage::allocated;
 use crate::base::stream::{Close, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::message::{
-    CarriedMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece, by_number, in_order,
-    transaction,
+    CarriedMessage, ListedMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece,
+    by_number, in_order, transaction,
 };
 use crate::transport::stream::StreamContext;
 use std::collections::VecDeque;
@@ -117,7 +117,7 @@ pub(super) enum OrderedEvent {
     },
     Gap(u64, u64),
     Trailers(Vec<u8>),
-    Inner(u64, u64, bool),
+    Inner(ListedMessage),
     End {
         offset: u64,
         whole: bool,
@@ -472,9 +472,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
                 self.gap(at, &MessageGap { offset, len });
             }
             OrderedEvent::Trailers(section) => self.trailers(at, section),
-            OrderedEvent::Inner(offset, len, compressed) => {
-                self.inner(at, *offset, *len, *compressed);
-            }
+            OrderedEvent::Inner(message) => self.inner(at, message),
             OrderedEvent::End {
                 offset,
                 whole,
@@ -698,7 +696,7 @@ pub(super) enum MessageEvent<'a> {
     Octets(&'a Piece<'a>),
     Gap(&'a MessageGap),
     Trailers(&'a [u8]),
-    Inner(u64, u64, bool),
+    Inner(&'a ListedMessage),
 }
 
 impl MessageEvent<'_> {
@@ -714,7 +712,7 @@ impl MessageEvent<'_> {
             },
             Self::Gap(gap) => OrderedEvent::Gap(gap.offset, gap.len),
             Self::Trailers(section) => OrderedEvent::Trailers(section.to_vec()),
-            Self::Inner(offset, len, compressed) => OrderedEvent::Inner(*offset, *len, *compressed),
+            Self::Inner(message) => OrderedEvent::Inner(**message),
         }
     }
 }

@@ -101,12 +101,7 @@ macro_rules! forward_events {
             state gap($crate::transport::stream::StreamContext<'_, Self::State>, gap: &$crate::message::MessageGap);
             state end($crate::transport::stream::StreamContext<'_, Self::State>, end: &$crate::message::MessageEnd);
             state trailers($crate::transport::stream::StreamContext<'_, Self::State>, section: &[u8]);
-            state inner(
-                $crate::transport::stream::StreamContext<'_, Self::State>,
-                offset: u64,
-                len: u64,
-                compressed: bool
-            );
+            state inner($crate::transport::stream::StreamContext<'_, Self::State>, message: &$crate::message::ListedMessage);
             state skipped($crate::transport::stream::StreamContext<'_, Self::State>, offset: u64, octets: u64);
             state handshake(
                 $crate::transport::stream::StreamContext<'_, Self::State>,

@@ -1,6 +1,7 @@
 //! All outputs together, and the table of them.
 
 use super::choice::{Asked, MessageChoice};
+use super::exchange::{FIRST_STREAM, goes_over};
 use super::files::{FileOptions, Files};
 use super::follow::Follow;
 use super::har::Har;
@@ -9,7 +10,7 @@ use super::options::{OutputKind, OutputOptions};
 use super::order::{ExchangeOrder, MessageEvent, TakesTurns};
 use super::output::{Output, forward_events, kept, take_kept};
 use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutput, PacketOutputs};
-use super::pairing::{Paired, Pairing};
+use super::pairing::{Paired, Pairing, is_interim};
 use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
 use super::saved::{StateError, StateReader, StateWriter};
@@ -25,6 +26,7 @@ use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::message::Kind;
 use crate::base::packet::{CaptureBlock, Interface, LinkType};
 use crate::base::state::{Deserialize, Serialize};
+use crate::base::storage::AgedTable;
 use crate::base::stream::GapCause;
 use crate::base::time::{Instant, Timestamp};
 use crate::message::events::DatagramMessage;
@@ -194,6 +196,10 @@ outputs! {
     ports: Option<Ports>;
 }
 
+/// Connections that have just gone over to HTTP/2: servers answer at once. For one more the oldest is forgotten, whose answer has no time
+/// then.
+const ASKED_OVER: usize = 256;
+
 /// What is said where the output of HAR is empty.
 const NO_EXCHANGE: &str = "--har: no exchange had ended when --count ended the run: count more messages, or write --har alone, where --count counts exchanges";
 
@@ -231,6 +237,8 @@ pub struct Outputs {
     pairs: bool,
     /// What the message answers that begins next.
     paired: Paired,
+    /// By the number of the connection: when a request was sent with which it has gone over to HTTP/2.
+    asked_over: AgedTable<u64, Timestamp>,
     /// The file that it is about, where it does not say that itself.
     file: Option<String>,
     /// `--pair`: messages are written in the order of their exchanges.
@@ -249,6 +257,9 @@ macro_rules! to_chosen {
     ([] $kind:ident $self:ident $at:ident end ($end:ident)) => {
         if $self.is_ordered() {
             return $self.turn_end($at, $end);
+        }
+        if let Some(pairing) = &mut $at.state.pairing {
+            pairing.ended($at.direction, $end);
         }
         let takes = $end.whole || $self.is_full() || $at.state.passed_over[$at.direction.index()];
         if !takes && $self.takes($at.flow) {
@@ -270,8 +281,8 @@ macro_rules! to_chosen {
         to_chosen!(message chosen $kind $self $at start ($start))
     };
     ([] $kind:ident $self:ident $at:ident stream_gap ($gap:ident)) => {
-        if let Some(pairing) = &mut $at.state.pairing {
-            pairing.gap($at.cx, $at.direction);
+        if $self.pairs && $self.takes($at.flow) {
+            kept($at.cx, &mut $at.state.pairing).gap($at.cx, $at.direction);
         }
         if $self.is_ordered() {
             $self.turn_due($at);
@@ -321,8 +332,8 @@ macro_rules! to_chosen {
     ([] $kind:ident $self:ident $at:ident trailers ($section:ident)) => {
         to_chosen!(in_turn [Trailers($section)] $kind $self $at trailers ($section))
     };
-    ([] $kind:ident $self:ident $at:ident inner ($offset:ident, $len:ident, $compressed:ident)) => {
-        to_chosen!(in_turn [Inner($offset, $len, $compressed)] $kind $self $at inner ($offset, $len, $compressed))
+    ([] $kind:ident $self:ident $at:ident inner ($message:ident)) => {
+        to_chosen!(in_turn [Inner($message)] $kind $self $at inner ($message))
     };
     (in_turn [$what:ident $of:tt] $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
         if $self.is_ordered() && !$self.turn_event($at, MessageEvent::$what $of) {
@@ -358,9 +369,7 @@ macro_rules! to_chosen {
     };
     // What is kept of pairs goes with the connection, or the stream that it carries.
     (forget $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
-        if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
-            pairing.end($at.cx);
-        }
+        $self.pairs_end($at);
         to_chosen!(all $kind $self $at $event $args)
     };
     (chosen $kind:ident $self:ident $at:ident $event:ident $args:tt) => {
@@ -411,9 +420,7 @@ macro_rules! to_chosen {
         }
         if $at.flow.decrypted.is_some() {
             // The connection itself ends behind this: what is known of it is told then.
-            if let Some(mut pairing) = take_kept($at.cx, &mut $at.state.pairing) {
-                pairing.end($at.cx);
-            }
+            $self.pairs_end($at);
             let table = &mut $self.table;
             to_rows!([packets print follow raw dump har files] $kind table $at closed ($close));
             to_rows!([rows json] $kind table $at carried_end ());
@@ -786,6 +793,7 @@ impl Outputs {
     pub fn save(&self, to: &mut StateWriter) {
         let missing = self.missing.as_ref().map(|missing| &missing.counters);
         to.put(&(self.chose, self.left, self.began, missing));
+        to.put(&self.asked_over);
         self.table.save(to);
     }
 
@@ -797,6 +805,7 @@ impl Outputs {
     pub fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
         let missing: Option<Counters>;
         (self.chose, self.left, self.began, missing) = from.get()?;
+        self.asked_over = from.get()?;
         if let Some((missing, counters)) = self.missing.as_mut().zip(missing) {
             missing.counters = counters;
         }
@@ -850,6 +859,7 @@ impl Outputs {
             let pairing = kept(at.cx, &mut at.state.pairing);
             self.paired = pairing.message(at.cx, way, at.sides, start);
             self.file = pairing.file(at.cx, start);
+            self.went_over(at, start);
         }
         let chosen = self.messages.is_all() || {
             let mut asked = self.asked(at, start);
@@ -860,6 +870,37 @@ impl Outputs {
         let rows = self.table.rows.as_ref();
         let needed = rows.is_some_and(Table::needs_all) || self.table.har.is_some();
         chosen || needed || self.table.files.is_some()
+    }
+
+    /// The connection, or the stream that it carries, ends.
+    fn pairs_end(&mut self, at: &mut StreamContext<'_, OutputState>) {
+        if let Some(mut pairing) = take_kept(at.cx, &mut at.state.pairing) {
+            if let Some(json) = &mut self.table.json {
+                json.waits(pairing.waiting(), pairing.lacks());
+            }
+            pairing.end(at.cx);
+        }
+    }
+
+    /// The request with which a connection goes over to HTTP/2 is answered there, in the first stream (RFC 7540, 3.2).
+    fn went_over(&mut self, at: &StreamContext<'_, OutputState>, start: &MessageStart<'_>) {
+        let stream = start.carried.and_then(|way| way.stream);
+        if let Some(asked) = self.paired.asked
+            && goes_over(start)
+        {
+            self.asked_over
+                .renew_or_insert(at.flow.number, asked, ASKED_OVER);
+        } else if stream == Some(FIRST_STREAM)
+            && start.kind == Kind::Response
+            && self.paired.asked.is_none()
+            && let Some(place) = self.asked_over.find(&at.flow.number)
+        {
+            self.paired.asked = self.asked_over.get(place).copied();
+            if !is_interim(start.protocol, at.flow.transport, start.head) {
+                self.asked_over.remove(place);
+                (self.paired.unasked, self.paired.went_over) = (None, true);
+            }
+        }
     }
 
     /// The message that begins, with what it answers; outputs that show how long that took are told when that was asked.
@@ -1091,6 +1132,10 @@ impl Outputs {
             outputs.json(name, to, j.show, j.packet_buffered);
             if let Some(json) = &mut outputs.table.json {
                 json.out.reopens(&j.target);
+                let messages = &config.messages;
+                if !messages.is_all() || messages.count.is_some() {
+                    json.hears_some();
+                }
             }
         }
         if let Some(h) = &config.har {

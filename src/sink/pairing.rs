@@ -14,10 +14,10 @@ use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::DigestKey;
 use crate::base::stream::Side;
 use crate::base::time::Timestamp;
-use crate::message::{Answers, Asks, ByNumber, InOrder, MessageStart};
+use crate::message::{Answers, Asks, ByNumber, InOrder, LISTENS, MessageEnd, MessageStart};
 use crate::message::{
-    FieldValue, asked_name, asks_for, by_number, fields, in_order, listed_fields, transaction,
-    uses_files,
+    FieldValue, asked_name, asks_for, by_number, fields, goes_on, has_one_answer, in_order,
+    listed_fields, transaction, uses_files,
 };
 use std::collections::VecDeque;
 use std::hash::Hasher as _;
@@ -73,10 +73,29 @@ struct OpenRequest {
     number: u64,
     /// Its answer has begun.
     begun: bool,
+    /// So many messages that end an answer are to come.
+    left: u16,
+    /// It may have none.
+    perhaps: bool,
+    /// Nothing else waited when it was sent.
+    alone: bool,
+    /// What nobody can pair may have answered it.
+    doubtful: bool,
     /// What it asks for, where its response does not say that.
     asks: Option<u8>,
     /// Its octets, of a protocol that numbers its requests.
     copied: Option<Copied>,
+}
+
+/// Requests that are not answered, though their kind is: a client can ask for that.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Muted {
+    #[default]
+    None,
+    /// The next one.
+    Next,
+    /// All.
+    All,
 }
 
 /// What is known of a message that begins.
@@ -86,8 +105,15 @@ pub(super) struct Paired {
     pub(super) asked: Option<Timestamp>,
     /// Where in the other stream the request begins that it answers. It is the first message to do so, and no interim answer.
     pub(super) answers: Option<u64>,
+    /// The same of a message that is a part of an answer, the last of which is still to come.
+    pub(super) part_of: Option<u64>,
     /// What was asked for, where the answer does not say it.
     pub(super) about: Option<&'static str>,
+    /// It answers something, and the capture has had no request that this could be: whether its direction is known to lack octets, which
+    /// may be that request.
+    pub(super) unasked: Option<bool>,
+    /// It answers the request with which its connection went over to HTTP/2, which has no stream.
+    pub(super) went_over: bool,
 }
 
 /// What is kept of a connection.
@@ -98,12 +124,21 @@ pub(crate) struct Pairing {
     /// By direction: a message was seen; where the next one begins, unless something lies between, if that is known.
     seen: [bool; 2],
     next: [Option<u64>; 2],
+    /// By direction: the message that began last is a request whose length it does not say, and has not ended.
+    open: [bool; 2],
+    /// The client has its answers to all that it has sent when it goes on.
+    last: bool,
+    /// By direction: octets are missing, which may be requests.
+    lacks: [bool; 2],
     /// Nothing is missing that a response could answer.
     counts: bool,
     /// Nothing can be counted any more.
     stopped: bool,
+    muted: Muted,
+    /// A client takes part in what others publish.
+    listens: bool,
     /// When the last message began, and that it was none that waits for an answer.
-    last: Timestamp,
+    seen_at: Timestamp,
     quiet: bool,
     /// Files that messages go by without naming them.
     files: Option<Box<OpenFiles>>,
@@ -160,9 +195,12 @@ impl Pairing {
         if due.is_some_and(|due| due != start.offset) {
             self.lost(cx, Some((direction, start.offset)));
         }
+        self.open[i] = self.next[i].is_none() && start.kind == Kind::Request;
         let paired = match start.kind {
             Kind::Request => {
-                self.request(cx, direction, transport, start, order);
+                let alone = self.last && due == Some(start.offset);
+                self.last = order.is_some_and(|order| (order.last)(start.head));
+                self.request(cx, (direction, transport), start, order, alone);
                 Paired::default()
             }
             Kind::Response => {
@@ -172,27 +210,56 @@ impl Pairing {
                     (_, _, Some(_)) => self.by_number(cx, direction, transport, start),
                     _ => None,
                 };
-                paired.unwrap_or_default()
+                // What is there of a request, though nobody knows it as one, is not missing.
+                let other = &sides[1 - i];
+                let lacks = self.lacks[1 - i] || !other.from_start || !other.seen;
+                let lacks = lacks || start.carried.is_some();
+                paired.unwrap_or_else(|| Paired {
+                    unasked: self
+                        .is_unasked((direction, transport), start, numbers)
+                        .then_some(lacks),
+                    ..Paired::default()
+                })
             }
-            Kind::Other => Paired::default(),
+            // A push confirms a subscription, though most of them answer nothing.
+            Kind::Other => match order.filter(|_| self.listens) {
+                Some(order) => self
+                    .by_order(cx, direction, start, order)
+                    .unwrap_or_default(),
+                None => Paired::default(),
+            },
         };
-        self.last = start.time;
+        self.seen_at = start.time;
         self.quiet = start.kind != Kind::Request;
         paired
     }
 
     /// Octets are missing, which may have been messages.
     pub(super) fn gap(&mut self, cx: &mut Context, direction: Direction) {
-        // Where the length of the message at hand is known, what follows it tells whether messages are missing.
-        if self.next[direction.index()].is_none() {
+        // Where the length of the message at hand is known, what follows it tells whether messages are missing; and one that goes on
+        // lacks octets of its own.
+        let i = direction.index();
+        self.lacks[i] = true;
+        if self.next[i].is_none() && !self.open[i] {
             self.lost(cx, None);
+        }
+    }
+
+    /// The message of this direction that began last ends there, if that is known.
+    pub(super) fn ended(&mut self, direction: Direction, end: &MessageEnd) {
+        let i = direction.index();
+        self.open[i] = false;
+        if !end.extent_unknown {
+            self.next[i] = self.next[i].or(Some(end.offset));
         }
     }
 
     /// The request of this direction that begins there may be answered yet.
     pub(super) fn waits(&self, direction: Direction, offset: u64) -> bool {
         let mut all = self.requests.iter();
-        all.any(|request| request.direction == direction && request.offset == offset)
+        all.any(|request| {
+            request.direction == direction && request.offset == offset && !request.perhaps
+        })
     }
 
     /// Gives all of it back.
@@ -210,7 +277,19 @@ impl Pairing {
         match (waits, by_number(name)) {
             // Of HTTP the framer tells what is answered, whatever is lost.
             (None, None | Some(ByNumber::Once)) => {}
-            (Some(false), _) => self.clear(cx),
+            (Some(false), _) => {
+                // So is it with one that was sent when all others had their answers.
+                let first = behind.and_then(|(direction, offset)| {
+                    let answered_there = |r: &OpenRequest| {
+                        r.alone && r.direction != direction && r.ack == Some(offset)
+                    };
+                    self.requests.iter().position(answered_there)
+                });
+                self.counts = first.is_some();
+                for _ in 0..first.unwrap_or(self.requests.len()) {
+                    self.take(cx, 0);
+                }
+            }
             // What begins exactly where a client that waits expected its answer is that answer.
             _ => {
                 let before = self.requests.len();
@@ -234,13 +313,15 @@ impl Pairing {
     fn request(
         &mut self,
         cx: &mut Context,
-        direction: Direction,
-        transport: Transport,
+        (direction, transport): (Direction, Transport),
         start: &MessageStart<'_>,
         order: Option<&InOrder>,
+        alone: bool,
     ) {
         let mut copied = None;
-        let number = match order.map(|order| (order, (order.asks)(start.head))) {
+        let (mut left, mut perhaps) = (1, false);
+        let asks = order.map(|order| (order, self.asks(order, start.head)));
+        let number = match asks {
             _ if self.stopped => return,
             None => {
                 let number = transaction(start.protocol, transport, start.head);
@@ -267,26 +348,46 @@ impl Pairing {
                     number => number.unwrap_or(0),
                 }
             }
-            Some((_, Asks::Nothing)) => return,
+            Some((_, Asks::Nothing | Asks::Mutes | Asks::MutesNext)) => return,
             Some((_, Asks::Unsure)) => return self.lost(cx, None),
             Some((_, Asks::Stops)) => {
                 self.stopped = true;
                 return self.clear(cx);
             }
-            Some((order, Asks::Answer(number))) => {
-                let silent = self.quiet && start.time.since(self.last) >= SILENCE;
-                if !self.counts && (order.waits || silent) {
+            Some((
+                order,
+                asked @ (Asks::Answer(number)
+                | Asks::Alone(number)
+                | Asks::Listens(number, _)
+                | Asks::Perhaps(number)
+                | Asks::SpeaksUp(number)),
+            )) => {
+                match asked {
+                    Asks::Listens(_, messages) => {
+                        left = messages.max(1);
+                        self.listens = true;
+                    }
+                    Asks::Perhaps(_) => perhaps = true,
+                    _ => {}
+                }
+                let silent = self.quiet && start.time.since(self.seen_at) >= SILENCE;
+                let anew = order.waits || silent || alone;
+                if matches!(asked, Asks::Alone(_)) || !self.counts && anew {
                     self.clear(cx);
                     self.counts = true;
                 }
                 if !self.counts {
                     return;
                 }
-                number.into()
+                number
             }
         };
         if self.requests.len() >= REQUESTS {
             match order {
+                // It was not answered, most likely; if it was, its answer is none of the next one's.
+                Some(_) if self.requests.front().is_some_and(|r| r.perhaps) => {
+                    self.take(cx, 0);
+                }
                 // Without the oldest the next answer would be another's.
                 Some(_) => return self.lost(cx, None),
                 None => drop(self.take(cx, 0)),
@@ -300,9 +401,27 @@ impl Pairing {
             time: start.time,
             number,
             begun: false,
+            left,
+            perhaps,
+            alone: alone || matches!(asks, Some((_, Asks::Alone(_)))),
+            doubtful: false,
             asks: asks_for(start.protocol, start.head),
             copied,
         });
+    }
+
+    /// How a request is answered, by itself and by those before it.
+    fn asks(&mut self, order: &InOrder, head: &[u8]) -> Asks {
+        let asks = (order.asks)(head);
+        match asks {
+            Asks::Mutes => self.muted = Muted::All,
+            Asks::SpeaksUp(_) => self.muted = Muted::None,
+            _ if self.muted == Muted::All => return Asks::Nothing,
+            Asks::MutesNext => self.muted = Muted::Next,
+            _ if std::mem::take(&mut self.muted) == Muted::Next => return Asks::Nothing,
+            _ => {}
+        }
+        asks
     }
 
     /// The framer has said which request is answered; those before it will not be.
@@ -318,7 +437,7 @@ impl Pairing {
         Some(Paired {
             asked,
             answers: Some(offset),
-            about: None,
+            ..Paired::default()
         })
     }
 
@@ -351,13 +470,69 @@ impl Pairing {
                 ..Paired::default()
             });
         }
-        self.take(cx, place);
         let asks = found.asks;
+        let about = asks.and_then(|asks| asked_name(start.protocol, asks));
+        if goes_on(start.protocol, start.head) {
+            let request = self.requests.get_mut(place)?;
+            let first = !std::mem::replace(&mut request.begun, true);
+            return Some(Paired {
+                asked: asked.filter(|_| first),
+                part_of: Some(found.offset),
+                about,
+                ..Paired::default()
+            });
+        }
+        self.take(cx, place);
         Some(Paired {
             asked,
             answers: Some(found.offset),
-            about: asks.and_then(|asks| asked_name(start.protocol, asks)),
+            about,
+            ..Paired::default()
         })
+    }
+
+    /// A response was paired with nothing: whether the request that it has is not there for certain.
+    fn is_unasked(
+        &mut self,
+        (direction, transport): (Direction, Transport),
+        start: &MessageStart<'_>,
+        numbers: Option<ByNumber>,
+    ) -> bool {
+        let protocol = start.protocol;
+        if !has_one_answer(protocol) || is_interim(protocol, transport, start.head) {
+            return false;
+        }
+        if let Some(numbers) = numbers {
+            // Behind a loss numbers that come again are nobody's.
+            let certain = numbers == ByNumber::Once || self.counts;
+            return certain && transaction(protocol, transport, start.head).is_some();
+        }
+        // Of those that say nothing of what they answer only the framer knows.
+        let mut unasked = in_order(protocol).is_none();
+        for request in &mut self.requests {
+            if Self::fits(request, direction, start) {
+                (unasked, request.doubtful) = (false, true);
+            }
+        }
+        unasked
+    }
+
+    /// By direction: octets are missing.
+    pub(super) const fn lacks(&self) -> [bool; 2] {
+        self.lacks
+    }
+
+    /// Requests that wait for an answer which they must have, by direction and offset.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (Direction, u64)> {
+        // An answer by number is told of when it ends.
+        let begins = by_number(self.protocol.text()).is_none();
+        let most = match has_one_answer(self.protocol.text()) {
+            true => self.requests.len(),
+            false => 0,
+        };
+        let all = self.requests.iter().take(most);
+        let all = all.filter(move |r| !(r.perhaps || r.doubtful || begins && r.begun));
+        all.map(|request| (request.direction, request.offset))
     }
 
     fn by_order(
@@ -367,6 +542,7 @@ impl Pairing {
         start: &MessageStart<'_>,
         order: &InOrder,
     ) -> Option<Paired> {
+        let listens = if self.listens { LISTENS } else { 0 };
         loop {
             let oldest = self.requests.front_mut()?;
             if !Self::fits(oldest, direction, start) {
@@ -375,8 +551,12 @@ impl Pairing {
             let begun = oldest.begun;
             let asked = Some(oldest.time);
             let answers = Some(oldest.offset);
-            let number = u8::try_from(oldest.number).unwrap_or_default();
-            match (order.answers)(number, start.head) {
+            let mut answer = (order.answers)(oldest.number | listens, start.head);
+            if answer == Answers::Ends && oldest.left > 1 {
+                oldest.left -= 1;
+                answer = Answers::Part;
+            }
+            match answer {
                 Answers::Nothing => return None,
                 Answers::Interim => {
                     return Some(Paired {
@@ -389,15 +569,15 @@ impl Pairing {
                     return (!begun).then_some(Paired {
                         asked,
                         answers,
-                        about: None,
+                        ..Paired::default()
                     });
                 }
-                Answers::Ends => {
+                Answers::Ends | Answers::Fails => {
                     self.take(cx, 0);
                     return (!begun).then_some(Paired {
                         asked,
                         answers,
-                        about: None,
+                        ..Paired::default()
                     });
                 }
                 Answers::Skips => drop(self.take(cx, 0)),
@@ -578,15 +758,175 @@ mod tests {
         talk.now += 1000;
         talk.asks(ping);
         assert_eq!(talk.answers(b"+PONG\r\n"), Some(1));
-        talk.asks(b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n");
-        assert_eq!(talk.answers(b"*3\r\n"), None);
-        talk.now += 1000;
-        talk.asks(ping);
+        talk.ends();
+    }
+
+    /// What is published has no request; a channel is answered for itself; and a client may ask for no replies.
+    #[test]
+    fn subscribers_and_silent_clients_of_redis_are_paired() {
+        let command = |words: &str| {
+            let mut all = format!("*{}\r\n", words.split(' ').count());
+            for word in words.split(' ') {
+                all.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            }
+            all.into_bytes()
+        };
+        let told = |head: &str, word: &str| format!("{head}3\r\n$9\r\n{word}\r\n$1\r\na\r\n:1\r\n");
+        for (head, kind) in [("*", Kind::Response), (">", Kind::Other)] {
+            let mut talk = Talk::new("resp");
+            talk.asks(&command("SUBSCRIBE a b"));
+            let channel = told(head, "subscribe");
+            assert_eq!(talk.say(S, kind, channel.as_bytes()), Some(1));
+            let published = format!("{head}3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n");
+            assert_eq!(talk.say(S, kind, published.as_bytes()), None);
+            talk.asks(&command("PING"));
+            assert_eq!(
+                talk.say(S, kind, channel.as_bytes()),
+                None,
+                "the second channel"
+            );
+            assert_eq!(talk.say(S, kind, published.as_bytes()), None);
+            assert_eq!(talk.answers(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"), Some(3));
+            talk.asks(&command("UNSUBSCRIBE"));
+            let left = format!("{head}3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
+            assert_eq!(talk.say(S, kind, left.as_bytes()), Some(1));
+            assert_eq!(talk.say(S, kind, left.as_bytes()), None);
+            talk.asks(&command("PING"));
+            assert_eq!(talk.answers(b"+PONG\r\n"), Some(1));
+            talk.ends();
+        }
+        // Without a subscription a list is a reply, whatever its words are.
+        let mut talk = Talk::new("resp");
+        talk.asks(&command("LRANGE k 0 2"));
+        let list = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n";
+        assert_eq!(talk.answers(list), Some(1));
+        talk.asks(&command("MONITOR"));
+        assert_eq!(talk.answers(b"+OK\r\n"), Some(1));
         assert_eq!(
-            talk.answers(b"+PONG\r\n"),
-            None,
-            "what is published has no request"
+            talk.answers(b"+1700000000.000001 [0 127.0.0.1:5] \"GET\" \"a\"\r\n"),
+            None
         );
+        talk.ends();
+
+        let mut talk = Talk::new("resp");
+        talk.asks(&command("SUBSCRIBE a b c"));
+        assert_eq!(talk.answers(b"-NOPERM x\r\n"), Some(1), "one for all");
+        for (silence, silent, speaks) in [
+            ("CLIENT REPLY SKIP", "SET a 1", "GET a"),
+            ("CLIENT REPLY OFF", "SET a 1", "CLIENT REPLY ON"),
+        ] {
+            talk.asks(&command(silence));
+            talk.asks(&command(silent));
+            talk.asks(&command(speaks));
+            assert_eq!(talk.answers(b"+OK\r\n"), Some(1), "{silence}");
+        }
+        talk.asks(&command("GET a"));
+        assert_eq!(talk.answers(b"$1\r\n1\r\n"), Some(1));
+        talk.ends();
+    }
+
+    /// Quiet commands are answered only where something was found, or is wrong: the others shift nothing.
+    #[test]
+    fn quiet_commands_of_memcached_shift_nothing() {
+        let mut talk = Talk::new("memcache");
+        for command in [
+            "mg a q v",
+            "mg b q v Otwo",
+            "ms c 1 q\r\nx",
+            "set d 0 0 1 noreply\r\nx",
+            "mn",
+        ] {
+            talk.asks(format!("{command}\r\n").as_bytes());
+        }
+        talk.asks(b"get e\r\n");
+        assert_eq!(
+            talk.answers(b"VA 1 Otwo\r\nx\r\n"),
+            Some(5),
+            "by what it repeats"
+        );
+        assert_eq!(talk.answers(b"MN\r\n"), Some(3));
+        assert_eq!(talk.answers(b"VALUE e 0 1\r\nx\r\n"), Some(3));
+        assert_eq!(talk.answers(b"END\r\n"), None, "its end");
+        // Nothing tells which was found.
+        for command in ["mg a q v", "mg b q v", "mn"] {
+            talk.asks(format!("{command}\r\n").as_bytes());
+        }
+        assert_eq!(talk.answers(b"VA 1\r\nx\r\n"), None);
+        assert_eq!(talk.answers(b"MN\r\n"), Some(2));
+        // A command that writes says nothing of success, and the next one does.
+        talk.asks(b"ms a 1 q\r\nx\r\n");
+        talk.asks(b"ms b 1\r\nx\r\n");
+        assert_eq!(talk.answers(b"HD\r\n"), Some(1));
+        talk.ends();
+
+        let binary = |magic: u8, operation: u8, opaque: u8, key: &str| {
+            let len = u8::try_from(key.len()).unwrap();
+            let mut m = vec![
+                magic, operation, 0, len, 0, 0, 0, 0, 0, 0, 0, len, 0, 0, 0, opaque,
+            ];
+            m.extend([0; 8]);
+            m.extend(key.bytes());
+            m
+        };
+        let mut talk = Talk::new("memcache");
+        for key in ["one", "two", "three"] {
+            talk.asks(&binary(0x80, 0x0d, 0, key));
+        }
+        talk.asks(&binary(0x80, 0x0a, 0, ""));
+        assert_eq!(talk.answers(&binary(0x81, 0x0d, 0, "two")), Some(3));
+        assert_eq!(talk.answers(&binary(0x81, 0x0a, 0, "")), Some(2));
+        for opaque in [1, 2] {
+            talk.asks(&binary(0x80, 0x11, opaque, "k"));
+        }
+        talk.asks(&binary(0x80, 0x01, 3, "k"));
+        assert_eq!(
+            talk.answers(&binary(0x81, 0x11, 2, "")),
+            Some(2),
+            "it failed"
+        );
+        assert_eq!(talk.answers(&binary(0x81, 0x01, 3, "")), Some(2));
+        // Many more than are remembered.
+        for n in 0..3 * REQUESTS {
+            talk.asks(&binary(0x80, 0x11, u8::try_from(n % 250).unwrap(), "k"));
+        }
+        talk.asks(&binary(0x80, 0x0a, 9, ""));
+        assert_eq!(talk.answers(&binary(0x81, 0x0a, 9, "")), Some(1));
+        talk.ends();
+    }
+
+    /// Units behind a gateway, and commands of Diameter, number their requests for themselves; and a search ends with its result.
+    #[test]
+    fn a_number_alone_is_no_answer() {
+        let modbus =
+            |unit: u8, function: u8, len: u8| [0, 7, 0, 0, 0, len - 6, unit, function, 0, 0, 0, 1];
+        let mut talk = Talk::new("mbtcp");
+        talk.asks(&modbus(1, 3, 12));
+        assert_eq!(talk.answers(&modbus(2, 3, 12)), None);
+        assert_eq!(talk.answers(&modbus(1, 4, 12)), None);
+        talk.asks(&modbus(2, 3, 12));
+        assert_eq!(talk.answers(&modbus(1, 0x83, 12)), Some(4));
+        assert_eq!(talk.answers(&modbus(2, 3, 12)), Some(2));
+        talk.ends();
+
+        let diameter = |flags: u8, command: u8| {
+            let mut m = vec![1, 0, 0, 20, flags, 0, 1, command, 0, 0, 0, 0, 0, 0, 0, 9];
+            m.extend([0; 4]);
+            m
+        };
+        let mut talk = Talk::new("diameter");
+        talk.asks(&diameter(0x80, 24));
+        assert_eq!(talk.answers(&diameter(0, 16)), None);
+        assert_eq!(talk.answers(&diameter(0, 24)), Some(2));
+        talk.ends();
+
+        let ldap = |tag: u8| [0x30, 12, 2, 1, 2, tag, 7, 10, 1, 0, 4, 0, 4, 0];
+        let mut talk = Talk::new("ldap");
+        talk.asks(&ldap(0x63));
+        assert_eq!(talk.answers(&ldap(0x64)), Some(1));
+        assert_eq!(talk.answers(&ldap(0x64)), None, "another entry");
+        assert_eq!(talk.pairing.waiting().count(), 1);
+        assert_eq!(talk.answers(&ldap(0x65)), Some(3), "the result");
+        assert_eq!(talk.pairing.waiting().count(), 0);
         talk.ends();
     }
 

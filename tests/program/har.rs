@@ -261,7 +261,9 @@ fn every_capture_gives_a_document_with_its_exchanges() {
         let path = path.to_str().expect("UTF-8");
         let done = run(["-j", "--har", file.to_str().expect("UTF-8"), path], b"").text();
         let exchanges = done.lines().filter(|line| {
-            line.contains("\"type\":\"exchange\"") && line.contains("\"protocol\":\"http\"")
+            line.contains("\"type\":\"exchange\"")
+                && line.contains("\"protocol\":\"http\"")
+                && !line.contains("\"missing\":")
         });
         let found = entries(&read(&file));
         let answered = found
@@ -459,6 +461,39 @@ fn bodies_are_decoded_and_what_is_no_text_is_base64() {
     assert_eq!(content(3)["text"], "café au lait");
     assert_eq!(content(4)["text"], "as it is");
     assert_eq!(content(4)["comment"], "as it was sent: odd");
+}
+
+/// Fields behind the last chunk stand behind the others, and are told from them.
+#[test]
+fn trailers_of_chunks_are_fields() {
+    let chunked =
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\nX-Two: 8\r\n\r\n";
+    let ask = format!("POST /1 HTTP/1.1\r\nHost: h\r\n{chunked}");
+    let tell = format!("HTTP/1.1 200 OK\r\n{chunked}");
+    let capture = talk(&[
+        (true, ask.as_bytes()),
+        (false, tell.as_bytes()),
+        (true, &get("/2")),
+    ]);
+    let found = har(&[], &capture);
+    for side in ["request", "response"] {
+        let names: Vec<_> = found[0][side]["_trailers"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|f| &f["name"])
+            .collect();
+        assert_eq!(names, ["X-Sum", "X-Two"]);
+        let all = found[0][side]["headers"].as_array().expect("a list");
+        assert_eq!(
+            all[all.len() - 2..],
+            found[0][side]["_trailers"].as_array().expect("a list")[..]
+        );
+        assert!(found[1][side]["_trailers"].is_null());
+    }
+    assert_eq!(found[0]["response"]["content"]["text"], "hello");
+    // Of a body that is cut they are not there.
+    assert!(har(&["--har-body", "3"], &capture)[0]["response"]["_trailers"].is_null());
 }
 
 #[test]

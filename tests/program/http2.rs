@@ -232,6 +232,14 @@ struct Got {
     whole: bool,
 }
 
+/// The exchanges of `--json`.
+fn exchanges(capture: &[u8]) -> Vec<serde_json::Value> {
+    let text = run(["-j"], capture).text();
+    let objects = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let of_kind = |object: &serde_json::Value| object["type"] == "exchange";
+    objects.filter(of_kind).collect()
+}
+
 fn found(capture: &[u8], limits: Limits) -> (Vec<Got>, inet_asm::base::counters::Counters) {
     let (_, records) = common::pcap(capture);
     let order: Vec<_> = (0..records.len()).collect();
@@ -566,6 +574,27 @@ fn an_upgrade_and_a_server_alone_are_http2() {
     let rows = run(fields, &talk.whole()).text();
     assert_eq!(rows.lines().nth(1), Some("GET\t/\t200\t19"), "{rows}");
     assert!(!rows.contains("\t101\t"), "{rows}");
+    let exchanges = exchanges(&talk.whole());
+    assert_eq!(exchanges.len(), 5, "{exchanges:?}");
+    let first = &exchanges[0];
+    assert_eq!(first["request"], "GET / HTTP/1.1 (a)");
+    assert_eq!(first["response"], "HTTP/2 200");
+    assert_eq!(first["stream"], 1);
+    assert!(first["whole"] == true && first["delay"].as_f64() > Some(0.0));
+    let entry = &entries(&run(["--har", "-"], &talk.whole()).ok())[0];
+    assert_eq!(entry["request"]["httpVersion"], "HTTP/1.1");
+    assert_eq!(entry["response"]["httpVersion"], "HTTP/2");
+    assert_eq!(entry["response"]["content"]["text"], "hello");
+    assert_eq!(entry["_stream"], 1);
+    let printed = run(["-p"], &talk.whole()).printed();
+    let answer = printed.lines().find(|line| line.contains("[1] HTTP/2 200"));
+    assert!(answer.unwrap().ends_with("ms)"), "{printed}");
+    // Where it is not in the capture, the switch is all that there is.
+    talk.runs.all.truncate(1);
+    talk.runs.write(false, switch);
+    let alone = self::exchanges(&talk.whole());
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert_eq!(alone[0]["response"], "HTTP/1.1 101 Switching Protocols");
     // The client was not captured, but for its handshake.
     let mut talk = Talk::new();
     talk.streams(1, 5);
@@ -575,6 +604,156 @@ fn an_upgrade_and_a_server_alone_are_http2() {
         .iter()
         .filter(|got| got.kind == Kind::Response && got.whole);
     assert_eq!((answers.count(), all.len()), (5, 5), "{all:?}");
+}
+
+/// A server may send its SETTINGS as soon as the connection is there, and then be asked in HTTP/1.1 for an upgrade.
+#[test]
+fn a_server_that_begins_hides_no_request() {
+    let ask = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    let settings = frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64\0\x04\0\0\xff\xff");
+    let goes_away = frame(7, 0, 0, &[0; 8]);
+    for (behind, names, status) in [
+        (&goes_away[..], &["http"][..], 0),
+        (b"", &["http"], 0),
+        (
+            b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n",
+            &["http", "http"],
+            400,
+        ),
+        (switch, &["http", "http"], 101),
+    ] {
+        let mut talk = Talk::default();
+        talk.runs.write(false, &settings);
+        talk.runs.write(true, ask);
+        talk.runs.write(false, behind);
+        let capture = talk.whole();
+        let (all, counters) = found(&capture, Limits::default());
+        let found: Vec<_> = all.iter().map(|got| got.protocol.as_str()).collect();
+        assert_eq!(found, names, "{}", behind.escape_ascii());
+        assert!(all[0].body.starts_with(b"GET /x HTTP/1.1"));
+        assert!(all.iter().all(|got| got.whole));
+        assert_eq!(counters.message.incomplete, 0);
+        assert_eq!(
+            counters.message.octets,
+            (settings.len() + ask.len() + behind.len()) as u64
+        );
+        let har = entries(&run(["--har", "-"], &capture).ok());
+        assert_eq!(har.len(), 1);
+        assert_eq!(har[0]["response"]["status"], status);
+        let frames = common::pcap(&run(["-w", "-"], &capture).ok()).1.len();
+        let frames_of_behind = usize::from(!behind.is_empty());
+        assert_eq!(frames, 2 + frames_of_behind, "as packets");
+    }
+}
+
+/// Behind a loss a block may be trailers whose message is lost, or an interim response whose status is.
+#[test]
+fn what_a_block_is_behind_a_loss_its_fields_and_what_follows_tell() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let ask = |talk: &mut Talk, id| {
+        talk.head(
+            true,
+            id,
+            &[owned(":method", "GET"), owned(":path", "/")],
+            true,
+        );
+    };
+    // (blocks of the server's streams: the first is lost; what comes of the others)
+    let block = |id, flags, octets: &[u8]| frame(HEADERS, END_HEADERS | flags, id, octets);
+    // `:status: 103` as an entry that is new, that entry, a status of the static table.
+    let (adds, entry, ok) = (&b"\x48\x03103"[..], &b"\xbe"[..], &b"\x88"[..]);
+    let trailer = &b"\x00\x05x-sum\x017"[..];
+    let body = frame(DATA, END_STREAM, 3, b"body");
+    let begun = frame(DATA, 0, 3, b"body");
+    for (lost, behind, expected) in [
+        // The header section and the body.
+        (
+            block(3, 0, ok),
+            vec![block(3, END_STREAM, trailer)],
+            &[" false "][..],
+        ),
+        (
+            block(1, 0, adds),
+            vec![block(3, 0, entry), block(3, 0, ok), body.clone()],
+            &["HTTP/2 [unknown] false ", "HTTP/2 200 true body"],
+        ),
+        // That it is no interim one, its body tells, or its trailers.
+        (
+            block(1, 0, adds),
+            vec![block(3, 0, entry), body.clone()],
+            &["HTTP/2 [unknown] false body"],
+        ),
+        (
+            block(1, 0, adds),
+            vec![block(3, 0, entry), block(3, END_STREAM, trailer)],
+            &["HTTP/2 [unknown] false "],
+        ),
+        (
+            block(1, 0, adds),
+            vec![block(3, 0, entry)],
+            &["HTTP/2 [unknown] false "],
+        ),
+        (
+            block(1, 0, adds),
+            vec![block(3, 0, entry), begun, block(3, END_STREAM, trailer)],
+            &["HTTP/2 [unknown] false body"],
+        ),
+    ] {
+        let mut talk = Talk::new();
+        for id in [1, 3] {
+            ask(&mut talk, id);
+        }
+        talk.runs.write(false, &lost);
+        talk.runs.write(true, &frame(6, 0, 0, &[0; 8]));
+        talk.runs.write(false, &behind.concat());
+        let mut segment = 0;
+        let (capture, _) = talk.runs.capture(|| {
+            segment += 1;
+            segment == 4
+        });
+        let (all, _) = found(&capture, Limits::default());
+        let answers = all
+            .iter()
+            .filter(|got| !got.client && got.protocol == "http2");
+        let shown = |got: &Got| {
+            let body = String::from_utf8_lossy(&got.body).into_owned();
+            format!("{} {} {body}", got.start, got.whole)
+        };
+        assert_eq!(answers.map(shown).collect::<Vec<_>>(), expected);
+        let answered = exchanges(&capture);
+        let answered = answered.iter().filter(|e| e["response"].is_string());
+        assert_eq!(answered.count(), 1);
+    }
+}
+
+/// An index that no entry can have is an error of the connection (RFC 7541, 2.3.3): what was decoded may be wrong, and is not whole.
+#[test]
+fn an_index_beyond_the_table_is_no_field() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    for (block, bad) in [
+        (&b"\x82\x84\xbe"[..], false),
+        (b"\x82\x84\xc0", true),
+        (b"\x82\x84\xff\xff\xff\xff\x7f", true),
+        (b"\x82\x84\x7f\x80\x08\x01x", true),
+        // A string of Huffman's code that ends in no padding.
+        (b"\x82\x84\x44\x81\x00", true),
+    ] {
+        let mut talk = Talk::new();
+        // One entry for the path, one for the field.
+        talk.head(
+            true,
+            1,
+            &[owned(":path", "/x"), owned(":method", "GET")],
+            true,
+        );
+        talk.runs
+            .write(true, &frame(HEADERS, END_HEADERS | END_STREAM, 3, block));
+        let (all, counters) = found(&talk.whole(), Limits::default());
+        let whole: Vec<_> = all.iter().map(|got| got.whole).collect();
+        assert_eq!(whole, [true, !bad], "{}", block.escape_ascii());
+        assert_eq!(counters.carried.bad_blocks, u64::from(bad));
+    }
 }
 
 #[test]
@@ -684,7 +863,7 @@ fn files_are_taken_out_and_messages_of_grpc_are_listed() {
     );
     let capture = talk.whole();
     let json = run(["-j"], &capture).text();
-    let listed = r#""messages":[{"offset":0,"length":5,"summary":""},{"offset":10,"length":4,"summary":"compressed"}]"#;
+    let listed = r#""messages":[{"offset":0,"length":5,"whole":true,"summary":""},{"offset":10,"length":4,"whole":true,"summary":"compressed"}]"#;
     assert!(json.contains(listed), "{json}");
     assert!(
         json.contains(r#""grpc_status":5,"grpc_message":"none""#),
@@ -694,6 +873,41 @@ fn files_are_taken_out_and_messages_of_grpc_are_listed() {
     run(["-x", dir.path().to_str().unwrap()], &capture);
     let file = std::fs::read(dir.path().join("Call.bin")).unwrap();
     assert_eq!(file, both);
+}
+
+/// The stream ends properly, and the last message in it does not: that is told in the list.
+#[test]
+fn a_message_of_grpc_that_is_cut_is_not_whole() {
+    let owned = |n: &'static str, v: &str| (n, v.to_owned());
+    let all = [&[0, 0, 0, 0, 5][..], b"first", &[1, 0, 0, 0, 4], b"next"].concat();
+    let first = r#"{"offset":0,"length":5,"whole":true,"summary":""}"#;
+    for (len, last) in [
+        (
+            all.len(),
+            r#",{"offset":10,"length":4,"whole":true,"summary":"compressed"}"#,
+        ),
+        (
+            all.len() - 1,
+            r#",{"offset":10,"length":4,"whole":false,"summary":"compressed"}"#,
+        ),
+        (
+            12,
+            r#",{"offset":10,"length":null,"whole":false,"summary":"compressed"}"#,
+        ),
+        (10, ""),
+    ] {
+        let mut talk = Talk::new();
+        let ask = [
+            owned(":method", "POST"),
+            owned(":path", "/s/Call"),
+            owned("content-type", "application/grpc"),
+        ];
+        let message = talk.head(true, 1, &ask, false);
+        talk.data(message, 1, &all[..len], true);
+        let json = run(["-j"], &talk.whole()).text();
+        let listed = format!(r#""messages":[{first}{last}]"#);
+        assert!(json.contains(&listed), "{len}: {json}");
+    }
 }
 
 /// Messages of gRPC that are compressed come out of `-x` as if they were not.

@@ -81,7 +81,8 @@ fn an_exchange_waits_for_the_end_of_its_request() {
             .server(1, seq, PSH | ACK, refused)
             .client(seq, ack, PSH | ACK, sent)
             .client(behind(seq, sent), ack, PSH | ACK, follows);
-        let all = objects(&["-j"], &pcap.file, "exchange");
+        let mut all = objects(&["-j"], &pcap.file, "exchange");
+        all.retain(|exchange| exchange["missing"].is_null());
         let [exchange] = &all[..] else {
             panic!("{all:?}")
         };
@@ -97,11 +98,12 @@ fn an_exchange_waits_for_the_end_of_its_request() {
 }
 
 #[test]
-fn an_answer_to_a_lost_request_is_no_exchange() {
+fn an_answer_to_a_lost_request_is_another_ones_in_no_exchange() {
     let capture = read(&testdata("http-lost-message.pcap"));
     let messages = objects(&["-j"], &capture, "message");
     let answers = messages.iter().filter(|m| m["kind"] == "response");
-    let exchanges = objects(&["-j"], &capture, "exchange");
+    let mut exchanges = objects(&["-j"], &capture, "exchange");
+    exchanges.retain(|exchange| exchange["missing"].is_null());
     for exchange in &exchanges {
         let request = messages.iter().find(|m| {
             m["kind"] == "request"
@@ -111,6 +113,205 @@ fn an_answer_to_a_lost_request_is_no_exchange() {
         assert_eq!(request.expect("a message")["summary"], exchange["request"]);
     }
     assert!(exchanges.len() <= answers.count());
+}
+
+/// What is missing of the exchanges, as `request|response|missing`.
+fn told(args: &[&str], capture: &[u8]) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let all = objects(&[&["-j"], args].concat(), capture, "exchange");
+    let told = all.iter().map(|e| {
+        if e["missing"].is_string() {
+            assert!(e["whole"] == false && e["delay"].is_null() && e["duration"].is_null());
+        }
+        let first = |value: &Value| word(value).split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let missing = word(&e["missing"]);
+        format!(
+            "{}|{}|{missing}",
+            first(&e["request"]),
+            first(&e["response"])
+        )
+    });
+    told.collect()
+}
+
+/// Both sides of a connection to this port, in turn; what is marked is not in the capture.
+fn talk(port: u16, parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut pcap = Pcap::new();
+    let server = (SERVER.0, port);
+    let syn = pcap.segment(CLIENT, server, 0, 0, SYN, b"");
+    let syn_ack = pcap.segment(server, CLIENT, 0, 1, SYN | ACK, b"");
+    pcap.packet(&syn).packet(&syn_ack);
+    let (mut seq, mut ack) = (1, 1);
+    for (who, octets) in parts {
+        let packet = if who.starts_with('c') {
+            let packet = pcap.segment(CLIENT, server, seq, ack, PSH | ACK, octets);
+            seq = behind(seq, octets);
+            packet
+        } else {
+            let packet = pcap.segment(server, CLIENT, ack, seq, PSH | ACK, octets);
+            ack = behind(ack, octets);
+            packet
+        };
+        if !who.ends_with('x') {
+            pcap.packet(&packet);
+        }
+    }
+    pcap.file
+}
+
+/// The half of an exchange that is not in the capture is named, at the end of the connection, and where nothing is certain nothing is.
+#[test]
+fn exchanges_say_what_is_missing() {
+    let answer = response(b"x");
+    let modbus = |number: u8| [0, number, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1];
+    let read = |number: u8| [0, number, 0, 0, 0, 5, 1, 3, 2, 0, 7];
+    let ldap = |id: u8, tag: u8| [0x30, 12, 2, 1, id, tag, 7, 10, 1, 0, 4, 0, 4, 0];
+    let (one, two) = (get("/1"), get("/2"));
+    let ping = b"*1\r\n$4\r\nPING\r\n";
+    // (port; who sends what, x where it is not captured; exchanges)
+    type Part<'a> = (&'a str, &'a [u8]);
+    let cases: &[(u16, &[Part<'_>], &[&str])] = &[
+        (
+            80,
+            &[("c", &one), ("s", &answer), ("c", &two)],
+            &["GET /1|HTTP/1.1 200|-", "GET /2|-|response"],
+        ),
+        (
+            80,
+            &[("cx", &one), ("s", &answer), ("c", &two), ("s", &answer)],
+            &["-|HTTP/1.1 200|request", "GET /2|HTTP/1.1 200|-"],
+        ),
+        (
+            80,
+            &[("c", &one), ("sx", &answer), ("c", &two), ("s", &answer)],
+            &["GET /1|-|response", "GET /2|HTTP/1.1 200|-"],
+        ),
+        (
+            6379,
+            &[("c", ping), ("s", b"+PONG\r\n"), ("c", ping)],
+            &["PING|+PONG|-", "PING|-|response"],
+        ),
+        // Behind a loss nobody knows whose it is.
+        (
+            6379,
+            &[
+                ("c", ping),
+                ("c", ping),
+                ("sx", b"+PONG\r\n"),
+                ("s", b"+PONG\r\n"),
+            ],
+            &[],
+        ),
+        (
+            11211,
+            &[
+                ("c", b"set a 0 0 1 noreply\r\nx\r\n"),
+                ("c", b"mg a q\r\n"),
+                ("c", b"mn\r\n"),
+            ],
+            &["mn|-|response"],
+        ),
+        (
+            25,
+            &[
+                ("s", b"220 a SMTP\r\n"),
+                ("c", b"EHLO b\r\n"),
+                ("s", b"250 a\r\n"),
+                ("c", b"NOOP\r\n"),
+            ],
+            &["EHLO b|250 a|-", "NOOP|-|response"],
+        ),
+        (
+            5432,
+            &[
+                ("c", b"Q\0\0\0\x0dselect 1\0"),
+                ("s", b"C\0\0\0\x06x\0Z\0\0\0\x05I"),
+                ("c", b"X\0\0\0\x04"),
+            ],
+            &["Query select|CommandComplete x|-"],
+        ),
+        (
+            502,
+            &[("c", &modbus(1)), ("c", &modbus(2)), ("s", &read(2))],
+            &["read holding|read holding|-", "read holding|-|response"],
+        ),
+        (
+            389,
+            &[
+                ("c", &ldap(1, 0x63)),
+                ("s", &ldap(1, 0x64)),
+                ("s", &ldap(1, 0x65)),
+                ("c", &ldap(2, 0x63)),
+                ("s", &ldap(2, 0x64)),
+                ("cx", &ldap(9, 0x60)),
+                ("s", &ldap(9, 0x61)),
+            ],
+            &[
+                "search request|search done|-",
+                "-|bind response|request",
+                "search request|-|response",
+            ],
+        ),
+        (
+            143,
+            &[
+                ("s", b"* OK IMAP4rev1\r\n"),
+                ("c", b"a NOOP\r\n"),
+                ("c", b"b NOOP\r\n"),
+                ("s", b"b OK done\r\n"),
+            ],
+            &["b NOOP|b OK|-", "a NOOP|-|response"],
+        ),
+    ];
+    for (port, parts, expected) in cases {
+        assert_eq!(told(&[], &talk(*port, parts)), *expected, "{port}");
+    }
+    let search = talk(389, cases[9].1);
+    let first = &objects(&["-j"], &search, "exchange")[0];
+    assert_eq!(
+        (&first["delay"], &first["duration"]),
+        (&0.001.into(), &0.002.into())
+    );
+    let http = talk(80, cases[0].1);
+    for args in [
+        &["-c", "1"][..],
+        &["--kind", "request"],
+        &["--match", "GET /2"],
+    ] {
+        assert!(
+            told(args, &http).iter().all(|told| told.ends_with("|-")),
+            "{args:?}"
+        );
+    }
+}
+
+/// The same of datagrams, at the end of the input; an answer that comes again lacks nothing.
+#[test]
+fn exchanges_of_datagrams_say_what_is_missing() {
+    let dns = |id: u8, flags: u8| {
+        [
+            0, id, flags, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1,
+        ]
+    };
+    let (ask, tell) = (|id| dns(id, 1), |id| dns(id, 0x81));
+    let all = [
+        ask(1),
+        ask(2),
+        tell(2),
+        tell(2),
+        tell(7),
+        tell(7),
+        ask(3),
+        ask(3),
+    ];
+    let sent: Vec<_> = all.iter().map(|m| (m[2] == 1, &m[..])).collect();
+    let told = told(&[], &datagrams(53, &sent, 0));
+    let of = |ending: &str| told.iter().filter(|told| told.ends_with(ending)).count();
+    assert_eq!(
+        (told.len(), of("|-"), of("|request"), of("|response")),
+        (4, 1, 1, 2),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -63,6 +63,88 @@ const AGREED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 const SOCKS5: &[u8] = b"\x05\x01\x00\x03\x09c.example\x00\x50";
 const GRANTED5: &[u8] = b"\x05\x00\x00\x01\0\0\0\0\0\0";
 
+/// A client may send its request before it has heard that the tunnel is there, or that it is not.
+#[test]
+fn a_request_ahead_of_the_tunnel_is_answered_where_it_goes() {
+    let (get, answer) = (get("/x"), response(b"hello"));
+    let refused = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+    let hello = b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\0\x02\x13\x01\x01\0";
+    let [first, second] = get.split_at(20).into();
+    for (parts, exchanges, protocols) in [
+        (
+            &[
+                (true, CONNECT),
+                (true, &get),
+                (false, AGREED),
+                (false, &answer),
+            ][..],
+            &[
+                "CONNECT HTTP/1.1 200 OK",
+                "GET HTTP/1.1 200 OK (text/plain)",
+            ][..],
+            "http http http http",
+        ),
+        (
+            &[
+                (true, CONNECT),
+                (true, first),
+                (true, second),
+                (false, AGREED),
+                (false, &answer),
+            ],
+            &[
+                "CONNECT HTTP/1.1 200 OK",
+                "GET HTTP/1.1 200 OK (text/plain)",
+            ],
+            "http http http http",
+        ),
+        (
+            &[
+                (true, CONNECT),
+                (true, &get),
+                (false, refused),
+                (false, &answer),
+            ],
+            &[
+                "CONNECT HTTP/1.1 403 No",
+                "GET HTTP/1.1 200 OK (text/plain)",
+            ],
+            "http http http http",
+        ),
+        (
+            &[
+                (true, CONNECT),
+                (true, &hello[..]),
+                (false, AGREED),
+                (false, b"\x15\x03\x03\0\x02\x02\x28"),
+            ],
+            &["CONNECT HTTP/1.1 200 OK"],
+            "http http tls tls",
+        ),
+        // It is never answered.
+        (
+            &[(true, CONNECT), (true, &get)],
+            &["CONNECT null", "GET null"],
+            "http http",
+        ),
+    ] {
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|(up, octets)| (*up, *octets, true))
+            .collect();
+        let capture = talk(3128, &parts);
+        let told = objects(&capture, "exchange").into_iter().map(|e| {
+            let word = e["request"].as_str().unwrap().split(' ').next().unwrap();
+            format!("{word} {}", e["response"].as_str().unwrap_or("null"))
+        });
+        assert_eq!(told.collect::<Vec<_>>(), exchanges);
+        let names = objects(&capture, "message")
+            .into_iter()
+            .map(|m| m["protocol"].as_str().unwrap().to_owned());
+        assert_eq!(names.collect::<Vec<_>>().join(" "), protocols);
+    }
+}
+
 #[test]
 fn what_follows_a_prefix_or_a_tunnel_is_found_by_content() {
     let (get, answer) = (get("/x"), response(b"hello"));

@@ -15,6 +15,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     summary: Some(summary),
     // The number of the stream, which events have none of (native_protocol_v4.spec, 2.3).
     transaction: Some(|_, m| (octet(m, 4) != EVENT).then(|| number(m, 2, 2))),
+    one_answer: true,
     numbers_again: true,
     #[cfg(test)]
     samples: &[

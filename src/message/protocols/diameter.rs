@@ -13,7 +13,9 @@ use std::fmt::Write as _;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "diameter",
-    transaction: Some(|_, m| Some(number(m, 12, 4))),
+    // The identifier and the command, which an answer has in common with its request (RFC 6733, 3).
+    transaction: Some(|_, m| Some(number(m, 5, 3) << 32 | number(m, 12, 4))),
+    one_answer: true,
     kind: Some(FORMAT.kind),
     about: "Diameter (RFC 6733)",
     ports: &[3868],

@@ -16,6 +16,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     alpn: &["dot"],
     kind: Some(kind),
     transaction: Some(|transport, m| Some(transaction(m.get(length_len(transport)..)?))),
+    one_answer: true,
     fields: Some(fields),
     field_names: FIELD_NAMES,
     about: "DNS (RFC 1035, 4.2.2)",

@@ -13,6 +13,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "FTP (RFC 959): replies and commands",
     ports: &[21],
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
     field_names: &["command", "argument", "code", "text"],
     ..ProtocolRow::NONE
@@ -22,6 +23,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 /// answered at once, and a transfer that is given up is answered too.
 static IN_ORDER: InOrder = InOrder {
     waits: true,
+    last: |_| false,
     asks: |m| {
         let verb = DIALECT.verb(m.split(|c| *c == b'\r').next().unwrap_or_default());
         match verb {

@@ -91,6 +91,7 @@ const REQUESTS: usize = 1024;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http",
+    one_answer: true,
     alpn: &["http/1.1", "http/1.0"],
     about: "HTTP/1.x (RFC 9112)",
     fields: Some(super::http1_words::fields),
@@ -1049,6 +1050,10 @@ impl Framer for Http1 {
         {
             return Begin::Wait(until);
         }
+        // It was sent before the answer was heard that may open a tunnel: whether it is for the proxy, that tells.
+        if octets.len() < at.limit && self.is_ahead(at) {
+            return Begin::NeedMore;
+        }
         // The answer is there, but not yet known to have no body: this request tells, and comes behind it.
         if awaits
             && self.client == Some(at.direction)
@@ -1191,6 +1196,19 @@ impl Framer for Http1 {
 
     fn answers(&self) -> Option<u64> {
         self.answered
+    }
+
+    /// The client has heard nothing since it has asked for a tunnel, and goes on.
+    fn is_ahead(&self, at: &Position) -> bool {
+        let waits = |r: &PendingRequest| r.method == Method::Connect && r.ack == at.ack;
+        self.client == Some(at.direction)
+            && at.next == Following::Octets
+            && at.ack.is_some()
+            && self.requests.back().is_some_and(waits)
+    }
+
+    fn begins_whole(&mut self) {
+        self.counting = true;
     }
 
     fn gap(&mut self, direction: Direction) {

@@ -13,7 +13,7 @@ use super::super::length::{
 use super::super::row::ProtocolRow;
 use super::super::text::named_number;
 use super::http1_words;
-use crate::base::flow::Transport;
+use crate::base::flow::{Direction, Transport};
 use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -59,6 +59,7 @@ const HOLD: usize = 64 << 10;
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "http2",
+    one_answer: true,
     alpn: &["h2"],
     aliases: &["h2", "h2c", "http/2", "grpc"],
     about: "HTTP/2 in clear (RFC 9113), and gRPC in it",
@@ -81,7 +82,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 static FRAME: LengthRow = LengthRow {
     length: LengthField::By(whole_len),
     header: HEADER,
-    is_plausible: |m, len| is_preface(m) || is_frame(m, len),
+    is_plausible: |m, len| is_preface(m) || (is_frame(m, len) && !is_older(m)),
     sort,
     ..LengthRow::USUAL
 };
@@ -134,6 +135,19 @@ fn zeros(octets: &[u8]) -> f64 {
 
 fn is_preface(m: &[u8]) -> bool {
     m.starts_with(PREFACE)
+}
+
+/// Octets that a side may begin with, as far as they are there: the preface, or a frame of a type that is known. A client that asks in
+/// HTTP/1.1 for an upgrade may find that its server has begun with SETTINGS already (RFC 9113, 3.4), and its request would be a frame of
+/// some type.
+fn opens(m: &[u8]) -> bool {
+    may_be_preface(m) || m.get(3).is_none_or(|kind| flags(*kind).is_some())
+}
+
+/// A status line of HTTP/1: a server whose first SETTINGS came ahead of the request answers that where it agrees to no other
+/// version, or to go over to this one. Read as a frame it would have four million octets, of a type that nobody has assigned.
+fn is_older(m: &[u8]) -> bool {
+    m.starts_with(b"HTTP/1.")
 }
 
 /// The octets are the preface, or may become it.
@@ -399,11 +413,18 @@ pub(crate) struct Http2 {
     habits: BothHabits,
     /// The highest number of a stream so far.
     highest: u64,
+    /// By direction: a frame was seen, or may be missing.
+    begun: [bool; 2],
 }
 
 impl Framer for Http2 {
     fn begin(&mut self, at: &Position, octets: &[u8]) -> Begin {
+        let begun = &mut self.begun[at.direction.index()];
+        if !*begun && !opens(octets) {
+            return Begin::Refuse;
+        }
         let begin = length::begin_noted(&FRAME, at, octets, &mut self.habits);
+        *begun |= matches!(begin, Begin::Message { .. });
         if matches!(begin, Begin::Message { .. }) && !is_preface(octets) {
             self.highest = self.highest.max(stream(octets));
         }
@@ -424,6 +445,10 @@ impl Framer for Http2 {
 
     fn reads_lines(&self) -> bool {
         false
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        self.begun[direction.index()] = true;
     }
 
     fn size(&self) -> usize {

@@ -7,7 +7,8 @@
 //! What a loss can have touched is doubtful: the messages that are open in its direction, and the table of header fields, unless all
 //! that is missing lies in one frame that is known. Where a message says how long its body is, its end clears it of the doubt.
 
-use super::super::carrier::{Carried, Carrier, CarrierContext, InnerMessage, ToStreams};
+use super::super::carrier::{Carried, Carrier, CarrierContext, ToStreams};
+use super::super::events::ListedMessage;
 use super::super::hpack::{Field, Hpack};
 use super::http2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADER, HEADERS, PADDED, PREFACE, PRIORITY_FLAG,
@@ -25,6 +26,10 @@ const HEADER_TABLE_SIZE: u16 = 1;
 /// Streams that were closed lately: of these, frames that were under way may still come (RFC 9113, 5.1).
 // A stream is closed by one side while the other goes on for a round trip; a few dozen are closed in that time.
 const CLOSED: usize = 64;
+/// Header sections of which nobody can tell yet whether they are interim, at most, and octets of one.
+// Those of 103 name a few resources; servers send one for a page.
+const UNTOLD: usize = 16;
+const UNTOLD_HEAD: usize = 4 << 10;
 /// Octets of the prefix of a message of gRPC: whether it is compressed, and its length.
 const GRPC_PREFIX: usize = 5;
 
@@ -73,6 +78,8 @@ struct Grpc {
     have: u8,
     /// Octets of the message that are to come.
     left: u64,
+    /// The message that is open, and whether nothing of it is missing so far.
+    open: Option<ListedMessage>,
     /// Where it stands is not known.
     is_lost: bool,
 }
@@ -102,6 +109,17 @@ struct FieldSection {
     left_out: u32,
     length: Option<u64>,
     is_grpc: bool,
+    /// The first field is known, and has no colon: fields that have one stand ahead of all others (RFC 9113, 8.3), so there are none.
+    is_trailer: bool,
+    any: bool,
+}
+
+/// The header section of a response whose status is not known, so that it may be interim (1xx): what follows it in its stream tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct UntoldHead {
+    head: Vec<u8>,
+    side: StreamSide,
+    answers: bool,
 }
 
 /// A header block that is under way.
@@ -113,6 +131,8 @@ struct Block {
     ends_stream: bool,
     /// It lacks something.
     is_cut: bool,
+    /// It is none, though nothing of it is missing.
+    is_bad: bool,
     section: Box<FieldSection>,
 }
 
@@ -152,11 +172,16 @@ pub(crate) struct Http2Streams {
     closed: VecDeque<u32>,
     /// Which direction is the client's.
     client: Option<Direction>,
+    /// By stream and place of the direction.
+    untold: BTreeMap<(u32, usize), UntoldHead>,
 }
 
 impl FieldSection {
     /// Takes a field, as long as there is room.
     fn add(&mut self, field: &Field<'_>, most: usize) {
+        if !std::mem::replace(&mut self.any, true) {
+            self.is_trailer = field.name.is_some_and(|name| !name.starts_with(b":"));
+        }
         let unknown = |octets: Option<&[u8]>| octets.is_none();
         let is_unknown = unknown(field.name) || unknown(field.value);
         self.unknown = self.unknown.saturating_add(is_unknown.into());
@@ -273,10 +298,18 @@ fn line(octets: &[u8], to: &mut Vec<u8>) {
 }
 
 impl Grpc {
-    /// Takes octets of a body, and tells of each message that begins in them.
-    fn read(&mut self, offset: u64, octets: &[u8], mut each: impl FnMut(&InnerMessage)) {
+    /// Takes octets of a body, and tells of each message that ends in them.
+    fn read(&mut self, offset: u64, octets: &[u8], mut each: impl FnMut(&ListedMessage)) {
         let mut rest = octets;
-        while !rest.is_empty() && !self.is_lost {
+        while !self.is_lost {
+            if self.left == 0
+                && let Some(done) = self.open.take()
+            {
+                each(&done);
+            }
+            if rest.is_empty() {
+                break;
+            }
             if self.left > 0 {
                 let n = usize::try_from(self.left)
                     .unwrap_or(usize::MAX)
@@ -296,22 +329,50 @@ impl Grpc {
                 self.is_lost = compressed > 1;
                 if !self.is_lost {
                     let at = offset + (octets.len() - rest.len()) as u64;
-                    each(&InnerMessage {
+                    self.open = Some(ListedMessage {
                         offset: at - GRPC_PREFIX as u64,
-                        len: self.left,
+                        len: Some(self.left),
                         compressed: compressed == 1,
+                        whole: true,
                     });
                 }
             }
         }
     }
 
-    /// Octets of the body are missing.
-    fn gap(&mut self, len: Option<u64>) {
+    /// Octets of the body are missing: tells of the message that they are the end of, or that nobody can follow any more.
+    fn gap(&mut self, len: Option<u64>, offset: u64, mut each: impl FnMut(&ListedMessage)) {
         match len {
-            Some(len) if len <= self.left => self.left -= len,
-            _ => self.is_lost = true,
+            Some(len) if len <= self.left => {
+                self.left -= len;
+                if let Some(open) = &mut self.open {
+                    open.whole &= len == 0;
+                }
+                if self.left == 0
+                    && let Some(done) = self.open.take()
+                {
+                    each(&done);
+                }
+            }
+            _ => self.end(offset, each),
         }
+    }
+
+    /// The body ends here, or cannot be followed any more: what is open is cut.
+    fn end(&mut self, offset: u64, mut each: impl FnMut(&ListedMessage)) {
+        if let Some(mut open) = self.open.take() {
+            open.whole = false;
+            each(&open);
+        } else if self.have > 0 && !self.is_lost {
+            // The prefix itself is cut.
+            each(&ListedMessage {
+                offset: offset - u64::from(self.have),
+                len: None,
+                compressed: self.prefix[0] == 1,
+                whole: false,
+            });
+        }
+        (self.have, self.is_lost) = (0, true);
     }
 }
 
@@ -389,6 +450,30 @@ impl Http2Streams {
             let side = &mut stream.sides[d.index()];
             side.doubtful |= side.phase == Phase::Open;
         }
+        for ((_, of), untold) in &mut self.untold {
+            untold.side.doubtful |= *of == d.index();
+        }
+    }
+
+    /// What follows in this stream tells what its last header section was: an interim response, or that of the message that is open now.
+    fn tell_head(&mut self, d: Direction, id: u32, interim: bool, to: ToStreams<'_>) {
+        let Some(untold) = self.untold.remove(&(id, d.index())) else {
+            return;
+        };
+        if interim {
+            let whole = !untold.side.damaged;
+            message(id, d, Kind::Response, &untold.head, whole, to);
+        } else if let Some(stream) = self.streams.get_mut(&id) {
+            stream.sides[d.index()] = untold.side;
+            begin(
+                id,
+                d,
+                (Kind::Response, &untold.head),
+                &untold.side,
+                untold.answers,
+                to,
+            );
+        }
     }
 
     /// The stream with this number; made if it can be new. The oldest makes room for it.
@@ -413,14 +498,17 @@ impl Http2Streams {
 
     /// Ends what is open in a stream, and forgets it.
     fn close(&mut self, id: u32, evicted: bool, to: ToStreams<'_>) {
-        let Some(stream) = self.streams.remove(&id) else {
+        for d in [Direction::Forward, Direction::Reverse] {
+            self.tell_head(d, id, false, to);
+        }
+        let Some(mut stream) = self.streams.remove(&id) else {
             return;
         };
         for d in [Direction::Forward, Direction::Reverse] {
-            let side = &stream.sides[d.index()];
+            let side = &mut stream.sides[d.index()];
             if side.phase == Phase::Open {
                 let whole = side.is_complete();
-                to(id, d, Carried::End { whole });
+                end_open(id, d, side, whole, to);
             }
         }
         if self.closed.len() >= CLOSED {
@@ -432,6 +520,7 @@ impl Http2Streams {
 
     /// The message that is open in a direction of a stream ends.
     fn end_message(&mut self, d: Direction, id: u32, to: ToStreams<'_>) {
+        self.tell_head(d, id, false, to);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
@@ -442,7 +531,7 @@ impl Http2Streams {
                 side.lacks = true;
             }
             let whole = !side.damaged && (side.is_complete() || !side.lacks);
-            to(id, d, Carried::End { whole });
+            end_open(id, d, side, whole, to);
         }
         side.phase = Phase::Ended;
         if stream.sides.iter().all(|side| side.phase == Phase::Ended) {
@@ -457,9 +546,13 @@ impl Http2Streams {
             promised,
             ends_stream,
             is_cut,
+            is_bad,
             section,
         } = block;
         let tell = promised.unwrap_or(id);
+        if is_bad {
+            to(tell, d, Carried::BadFields);
+        }
         if section.unknown > 0 || section.left_out > 0 {
             let (unknown, left_out) = (section.unknown, section.left_out);
             to(tell, d, Carried::Fields { unknown, left_out });
@@ -483,10 +576,19 @@ impl Http2Streams {
                 _ => d.flip(),
             });
         }
+        // Trailers end their stream (RFC 9113, 8.1), and there is one response that is not interim.
+        self.tell_head(d, id, kind.is_some() || !ends_stream, to);
+        let lossy = self.sides[d.index()].lossy;
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        let answers = stream.asked;
         let side = &mut stream.sides[d.index()];
+        if lossy && side.phase == Phase::Idle && kind.is_none() && section.is_trailer {
+            // The header section of their message is lost, and whatever it had of a body.
+            let role = by_role.unwrap_or(Kind::Other);
+            begin_lost(id, d, role, side, answers && role == Kind::Response, to);
+        }
         // What stands behind a body has no field with a colon (RFC 9113, 8.1). Where the header section proper was lost, the
         // trailers are all that there is.
         let trailers = side.phase == Phase::Open && kind.is_none();
@@ -496,7 +598,7 @@ impl Http2Streams {
         } else if side.phase != Phase::Ended {
             if side.phase == Phase::Open {
                 // The end of the one before is lost.
-                to(id, d, Carried::End { whole: false });
+                end_open(id, d, side, false, to);
                 side.phase = Phase::Idle;
             }
             // Without a field with a colon these may be the trailers of a message whose header section is lost.
@@ -513,31 +615,26 @@ impl Http2Streams {
                 stream.head = section.method.as_deref() == Some(b"HEAD");
             }
             let answers = kind == Kind::Response && stream.asked;
-            let len = head.len() as u64;
-            let extent = if ends_stream {
-                Extent::Known(len)
-            } else {
-                match section.length {
-                    Some(length) => Extent::Known(length.saturating_add(len)),
-                    None => Extent::ToClose,
-                }
-            };
-            let side = &mut stream.sides[d.index()];
-            *side = StreamSide {
+            let side = StreamSide {
                 phase: Phase::Open,
                 length: if ends_stream { Some(0) } else { section.length },
                 damaged: is_cut || section.left_out > 0,
                 grpc: section.is_grpc.then(Grpc::default),
                 ..StreamSide::default()
             };
-            let start = Carried::Start {
-                kind,
-                head: &head,
-                extent,
-                answers,
-            };
-            to(id, d, start);
-            to(id, d, Carried::Octets(&head));
+            let untold = kind == Kind::Response && section.status.is_none() && !ends_stream;
+            if untold && head.len() <= UNTOLD_HEAD && self.untold.len() < UNTOLD {
+                to(id, d, Carried::Opens);
+                let untold = UntoldHead {
+                    head,
+                    side,
+                    answers,
+                };
+                self.untold.insert((id, d.index()), untold);
+                return;
+            }
+            stream.sides[d.index()] = side;
+            begin(id, d, (kind, &head), &side, answers, to);
         }
         if ends_stream {
             self.end_message(d, id, to);
@@ -555,6 +652,7 @@ impl Http2Streams {
         if !known && !lossy {
             return;
         }
+        self.tell_head(d, id, false, to);
         let Some(stream) = self.stream(at, id, to) else {
             return;
         };
@@ -563,22 +661,7 @@ impl Http2Streams {
         match side.phase {
             Phase::Ended => return,
             Phase::Idle if !lossy => return,
-            Phase::Idle => {
-                *side = StreamSide {
-                    phase: Phase::Open,
-                    lacks: true,
-                    damaged: true,
-                    ..StreamSide::default()
-                };
-                let start = Carried::Start {
-                    kind: role,
-                    head: &[],
-                    extent: Extent::ToClose,
-                    answers,
-                };
-                to(id, d, start);
-                to(id, d, Carried::Gap(None));
-            }
+            Phase::Idle => begin_lost(id, d, role, side, answers, to),
             Phase::Open => {}
         }
         if std::mem::take(&mut side.doubtful) {
@@ -586,7 +669,7 @@ impl Http2Streams {
             side.lacks = true;
             to(id, d, Carried::Gap(None));
             if let Some(grpc) = &mut side.grpc {
-                grpc.gap(None);
+                grpc.gap(None, side.body, |inner| to(id, d, Carried::Inner(inner)));
             }
         }
         match octets {
@@ -600,7 +683,9 @@ impl Http2Streams {
             Err(len) => {
                 side.damaged = true;
                 if let Some(grpc) = &mut side.grpc {
-                    grpc.gap(Some(len));
+                    grpc.gap(Some(len), side.body, |inner| {
+                        to(id, d, Carried::Inner(inner))
+                    });
                 }
                 to(id, d, Carried::Gap(Some(len)));
                 side.body += len;
@@ -624,6 +709,7 @@ impl Http2Streams {
                 promised,
                 ends_stream: kind == HEADERS && side.flags() & END_STREAM != 0,
                 is_cut: false,
+                is_bad: false,
                 section: Box::default(),
             };
             if let Some(mut old) = side.block.replace(block) {
@@ -652,7 +738,7 @@ impl Http2Streams {
         let read = side
             .hpack
             .read(octets, at.header, |field| section.add(&field, at.header));
-        block.is_cut = read.is_err();
+        (block.is_cut, block.is_bad) = (read.is_err(), read.is_err());
     }
 
     /// The frame is at its end.
@@ -670,7 +756,9 @@ impl Http2Streams {
             }
             HEADERS | PUSH_PROMISE | CONTINUATION if flags & END_HEADERS != 0 => {
                 if let Some(mut block) = side.block.take() {
-                    block.is_cut |= !side.hpack.end_block();
+                    let ends = side.hpack.end_block();
+                    block.is_bad |= !ends && !block.is_cut;
+                    block.is_cut |= !ends;
                     self.finish_block(d, block, to);
                 }
             }
@@ -694,9 +782,11 @@ impl Http2Streams {
         let [a, b, c, ..] = side.header;
         side.left = u32::from_be_bytes([0, a, b, c]);
         // Both sides begin with SETTINGS (RFC 9113, 3.4): anything else is the middle of a connection.
-        if !std::mem::replace(&mut side.begun, true) && side.kind() != SETTINGS {
-            side.lossy = true;
-            side.hpack.lost();
+        if !std::mem::replace(&mut side.begun, true) {
+            side.lossy |= side.kind() != SETTINGS;
+            if side.lossy || !at.from_start {
+                side.hpack.lost();
+            }
         }
         let continues = side.kind() == CONTINUATION;
         let stream = side.stream();
@@ -714,6 +804,63 @@ impl Http2Streams {
             self.content_begins(at, to);
         }
     }
+}
+
+/// A message begins with its header section.
+fn begin(
+    id: u32,
+    d: Direction,
+    (kind, head): (Kind, &[u8]),
+    side: &StreamSide,
+    answers: bool,
+    to: ToStreams<'_>,
+) {
+    let len = head.len() as u64;
+    let extent = match side.length {
+        Some(length) => Extent::Known(length.saturating_add(len)),
+        None => Extent::ToClose,
+    };
+    let start = Carried::Start {
+        kind,
+        head,
+        extent,
+        answers,
+    };
+    to(id, d, start);
+    to(id, d, Carried::Octets(head));
+}
+
+/// The open message ends, and with it what is open of gRPC in it.
+fn end_open(id: u32, d: Direction, side: &mut StreamSide, whole: bool, to: ToStreams<'_>) {
+    if let Some(grpc) = &mut side.grpc {
+        grpc.end(side.body, |inner| to(id, d, Carried::Inner(inner)));
+    }
+    to(id, d, Carried::End { whole });
+}
+
+/// A message has begun whose header section is lost.
+fn begin_lost(
+    id: u32,
+    d: Direction,
+    kind: Kind,
+    side: &mut StreamSide,
+    answers: bool,
+    to: ToStreams<'_>,
+) {
+    *side = StreamSide {
+        phase: Phase::Open,
+        lacks: true,
+        damaged: true,
+        ..StreamSide::default()
+    };
+    let start = Carried::Start {
+        kind,
+        head: &[],
+        extent: Extent::ToClose,
+        answers,
+    };
+    to(id, d, start);
+    to(id, d, Carried::Gap(None));
 }
 
 /// A message that is its header section.
@@ -865,6 +1012,11 @@ impl Carrier for Http2Streams {
             self.lost(d);
         }
         self.settle(d, to);
+        let untold = self.untold.keys().filter(|(_, of)| *of == d.index());
+        let untold: Vec<u32> = untold.map(|(id, _)| *id).collect();
+        for id in untold {
+            self.tell_head(d, id, false, to);
+        }
         let open = self.streams.iter();
         let open = open.filter(|(_, stream)| stream.sides[d.index()].phase == Phase::Open);
         let open: Vec<u32> = open.map(|(id, _)| *id).collect();
@@ -873,7 +1025,7 @@ impl Carrier for Http2Streams {
                 let side = &mut stream.sides[d.index()];
                 let whole = side.is_complete();
                 side.phase = Phase::Ended;
-                to(id, d, Carried::End { whole });
+                end_open(id, d, side, whole, to);
             }
         }
     }
@@ -883,6 +1035,10 @@ impl Carrier for Http2Streams {
         let streams = self.streams.len() * (size_of::<StreamPair>() + 8) * 3 / 2;
         let closed = self.closed.capacity() * size_of::<u32>();
         let sides = self.sides.iter().map(FrameSide::size).sum::<usize>();
-        allocated(size_of::<Self>()) + streams + closed + sides
+        let untold = self
+            .untold
+            .values()
+            .map(|untold| size_of::<UntoldHead>() * 3 / 2 + allocated(untold.head.capacity()));
+        allocated(size_of::<Self>()) + streams + closed + sides + untold.sum::<usize>()
     }
 }

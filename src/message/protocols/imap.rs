@@ -14,6 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "IMAP (RFC 9051, RFC 3501), with literals",
     ports: &[143],
     transaction: Some(transaction),
+    one_answer: true,
     words_ahead: 1,
     summary: Some(summary),
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),

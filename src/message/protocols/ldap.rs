@@ -17,6 +17,9 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     result_last: true,
     summary: Some(summary),
     transaction: Some(|_, m| Some(message_id(m))),
+    // Entries and references of a search, and what is said on the way (RFC 4511, 4.5.2 and 4.13).
+    goes_on: Some(|m| matches!(operation(m, ANY_LEN), Some(0x64 | 0x73 | 0x79))),
+    one_answer: true,
     fields: Some(fields),
     field_names: &["operation", "message_id", "name", "result"],
     #[cfg(test)]

@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "mbtcp",
     aliases: &["modbus"],
-    transaction: Some(|_, m| Some(number(m, 0, 2))),
+    transaction: Some(|_, m| Some(transaction(m))),
+    one_answer: true,
     // Many clients leave it 0.
     numbers_again: true,
     about: "Modbus/TCP",
@@ -89,6 +90,12 @@ fn kind(m: &[u8]) -> Kind {
         15 | 16 => Kind::Request,
         _ => Kind::Other,
     }
+}
+
+/// The transaction, the unit and the function, which a refusal repeats too (Modbus application protocol 1.1b3, 4.1): behind a gateway
+/// there are many units, and clients number them for themselves.
+fn transaction(m: &[u8]) -> u64 {
+    number(m, 0, 2) << 16 | u64::from(octet(m, 6)) << 8 | u64::from(octet(m, 7) & 0x7f)
 }
 
 /// Functions that have a name here (Modbus application protocol 1.1b3, 5).

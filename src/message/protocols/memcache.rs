@@ -5,7 +5,7 @@ use super::super::framing::Probe;
 use super::super::in_order::{Answers, Asks, InOrder};
 use super::super::length::{number, octet};
 use super::super::lines::words;
-use super::super::row::ProtocolRow;
+use super::super::row::{ProtocolRow, transaction_number};
 use super::super::text::{escape, named_number};
 use super::super::textual::{
     Textual, TextualFormat, TextualProtocol, any, begins_as, decimal, is_binary, is_shown, line,
@@ -19,6 +19,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "Memcached, text and binary",
     ports: &[11211],
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(|_, kind, m, to| fields(kind, m, to)),
     field_names: &["command", "key", "status"],
     summary: Some(|_, m, out| summary(m, out)),
@@ -28,37 +29,166 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 /// Answers come in the order of the commands, but for those that ask for none.
 static IN_ORDER: InOrder = InOrder {
     waits: false,
-    asks: |m| match is_binary(m) {
-        // Quiet commands are answered only where something is wrong, or found.
-        true if is_quiet(octet(m, 1)) => Asks::Unsure,
-        true => Asks::Answer(octet(m, 1)),
-        false => match line(m) {
-            Some(Some((line, _))) if words(line).next_back_is(b"noreply") => Asks::Nothing,
-            Some(Some((b"quit", _))) => Asks::Nothing,
+    last: |_| false,
+    asks: |m| match (is_binary(m), line(m)) {
+        (true, _) if is_quiet(octet(m, 1)) => Asks::Perhaps(binary_mark(m)),
+        (true, _) => Asks::Answer(binary_mark(m)),
+        (false, Some(Some((b"quit", _)))) => Asks::Nothing,
+        (false, Some(Some((line, _)))) if words(line).last() == Some(b"noreply") => Asks::Nothing,
+        (false, Some(Some((line, _)))) => match MetaRequest::of(line) {
+            Some(meta) if meta.quiet => Asks::Perhaps(meta.mark()),
+            _ if words(line).next() == Some(b"mn") => Asks::Answer(NO_OP),
             _ => Asks::Answer(0),
         },
+        (false, _) => Asks::Answer(0),
     },
     answers: |asked, m| match is_binary(m) {
-        // Statistics end with one that has no name.
-        true if asked == STAT && number(m, 2, 2) > 0 => Answers::Part,
-        true => Answers::Ends,
-        false => match m.starts_with(b"VALUE ") || m.starts_with(b"STAT ") {
-            true => Answers::Part,
-            false => Answers::Ends,
+        true => answers_binary(asked, m),
+        false => match line(m) {
+            Some(Some((line, _))) => answers_line(asked, line),
+            _ => Answers::Nothing,
         },
     },
 };
 
-/// The last of some words.
-trait LastWord {
-    /// It is this one.
-    fn next_back_is(self, word: &[u8]) -> bool;
+/// The number of `mn`, which ends a row of quiet commands.
+const NO_OP: u64 = 1;
+/// Bits of the numbers of quiet commands of text: that it is one, that it reads, and what its answer repeats.
+const META: u64 = 2;
+const META_GET: u64 = 4;
+const META_TOKEN: u64 = 8;
+const META_KEY: u64 = 16;
+
+/// A command of text that may be quiet (protocol.txt, "Meta Commands").
+struct MetaRequest<'a> {
+    quiet: bool,
+    gets: bool,
+    /// What the client calls it, which its answer repeats.
+    token: Option<&'a [u8]>,
+    /// Its key, where the answer repeats that.
+    key: Option<&'a [u8]>,
 }
 
-impl<'a, I: Iterator<Item = &'a [u8]>> LastWord for I {
-    fn next_back_is(self, word: &[u8]) -> bool {
-        self.last() == Some(word)
+impl<'a> MetaRequest<'a> {
+    fn of(line: &'a [u8]) -> Option<Self> {
+        let mut all = words(line);
+        let command = all.next()?;
+        let key = all.next();
+        match command {
+            // The length of the value stands ahead of the flags.
+            b"ms" => drop(all.next()),
+            b"mg" | b"md" | b"ma" => {}
+            _ => return None,
+        }
+        let mut meta = MetaRequest {
+            quiet: false,
+            gets: command == b"mg",
+            token: None,
+            key: None,
+        };
+        for flag in all {
+            match flag {
+                b"q" => meta.quiet = true,
+                b"k" => meta.key = key,
+                [b'O', token @ ..] => meta.token = Some(token),
+                _ => {}
+            }
+        }
+        Some(meta)
     }
+
+    fn mark(&self) -> u64 {
+        let gets = if self.gets { META_GET } else { 0 };
+        META | gets
+            | match (self.token, self.key) {
+                (Some(token), _) => META_TOKEN | mark(token),
+                (None, Some(key)) => META_KEY | mark(key),
+                (None, None) => 0,
+            }
+    }
+}
+
+/// Bits that stand for a word, above those that say what it is.
+fn mark(word: &[u8]) -> u64 {
+    transaction_number(word) << 8
+}
+
+/// What a line is to a request of text. A quiet command has an answer only where something is wrong, or found; which of several it is
+/// of, only what it repeats can tell.
+fn answers_line(asked: u64, line: &[u8]) -> Answers {
+    let first = words(line).next().unwrap_or_default();
+    let no_op = first == b"MN";
+    if asked & META == 0 {
+        return match (asked, first) {
+            (NO_OP, _) if no_op => Answers::Ends,
+            (NO_OP, _) => Answers::Nothing,
+            _ if no_op => Answers::Nothing,
+            (_, b"VALUE" | b"STAT") => Answers::Part,
+            _ => Answers::Ends,
+        };
+    }
+    let flags = || words(line).skip(if first == b"VA" { 2 } else { 1 });
+    let repeated = |letter: u8| {
+        let mut all = flags().filter_map(move |flag| flag.strip_prefix(&[letter]));
+        all.next().map(mark)
+    };
+    let gets = asked & META_GET != 0;
+    match first {
+        // These say nothing but that: of several that are quiet nobody knows which it was.
+        b"CLIENT_ERROR" | b"SERVER_ERROR" | b"ERROR" => Answers::Nothing,
+        b"VA" | b"HD" if gets => answers_marked(asked, repeated),
+        // Of a command that writes, these are kept back.
+        b"NS" | b"EX" | b"NF" if !gets => answers_marked(asked, repeated),
+        _ => Answers::Skips,
+    }
+}
+
+/// Whether what an answer repeats is what a quiet command has asked it to repeat.
+fn answers_marked(asked: u64, repeated: impl Fn(u8) -> Option<u64>) -> Answers {
+    let letter = match asked {
+        _ if asked & META_TOKEN != 0 => b'O',
+        _ if asked & META_KEY != 0 => b'k',
+        // That of another one, which has asked for it.
+        _ if repeated(b'O').or(repeated(b'k')).is_some() => return Answers::Skips,
+        _ => return Answers::Nothing,
+    };
+    match repeated(letter) {
+        Some(mark) if mark == asked & !0xff => Answers::Ends,
+        _ => Answers::Skips,
+    }
+}
+
+/// What is the same in a binary command and its answer: the operation and what the client calls it, and where the answer has it, the key.
+fn binary_mark(m: &[u8]) -> u64 {
+    let key = match keyed(octet(m, 1)) {
+        true => binary_key(m).map_or(0, |key| mark(key) >> 16),
+        false => 0,
+    };
+    let known = u64::from(octet(m, 1)) << 32 | number(m, 12, 4);
+    known ^ key << 40
+}
+
+/// What a message of the binary form is to a command.
+fn answers_binary(asked: u64, m: &[u8]) -> Answers {
+    let operation = u8::try_from(asked >> 32 & 0xff).unwrap_or(0);
+    let ours = asked == binary_mark(m)
+        // An error has no key.
+        || (number(m, 6, 2) != 0 && (asked ^ binary_mark(m)) & 0xff_ffff_ffff == 0);
+    // The same in all that is asked tells nothing.
+    let told = asked & 0xffff_ffff != 0 || keyed(operation);
+    match (ours, is_quiet(operation)) {
+        // Statistics end with one that has no name.
+        (true, _) if operation == STAT && number(m, 2, 2) > 0 => Answers::Part,
+        (true, false) => Answers::Ends,
+        (true, true) if told => Answers::Ends,
+        (false, true) => Answers::Skips,
+        (true, true) | (false, false) => Answers::Nothing,
+    }
+}
+
+/// Its answer repeats the key.
+const fn keyed(operation: u8) -> bool {
+    matches!(operation, 0x0c | 0x0d | 0x23 | 0x24)
 }
 
 /// How its messages are written.

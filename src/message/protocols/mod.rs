@@ -301,6 +301,14 @@ macro_rules! protocols {
                 each_framer!(self, f => f.answers())
             }
 
+            fn is_ahead(&self, at: &Position) -> bool {
+                each_framer!(self, f => f.is_ahead(at))
+            }
+
+            fn begins_whole(&mut self) {
+                each_framer!(self, f => f.begins_whole());
+            }
+
             fn gap(&mut self, direction: Direction) {
                 each_framer!(self, f => f.gap(direction));
             }
@@ -805,6 +813,17 @@ pub fn by_number(protocol: &str) -> Option<ByNumber> {
     } else {
         ByNumber::Once
     })
+}
+
+/// The response is a part of an answer, and others follow that have the same number as it.
+pub fn goes_on(protocol: &str, head: &[u8]) -> bool {
+    let goes_on = BY_NAME.get(protocol).and_then(|row| row.goes_on);
+    goes_on.is_some_and(|goes_on| goes_on(head))
+}
+
+/// Every request of the protocol has one answer, and every answer a request: what a capture has alone lacks the other.
+pub fn has_one_answer(protocol: &str) -> bool {
+    BY_NAME.get(protocol).is_some_and(|row| row.one_answer)
 }
 
 /// How the responses of a protocol find their requests, where they do so by order alone.

@@ -23,6 +23,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[3306],
     summary: Some(summary),
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(named_fields),
     field_names: &["command", "query", "user", "error"],
     #[cfg(test)]
@@ -218,6 +219,7 @@ fn kind_between(m: &[u8], (src, dst): (u16, u16)) -> Kind {
 /// Packets are numbered from the command on, so the first of its answer has the number 1; behind a login any packet is.
 static IN_ORDER: InOrder = InOrder {
     waits: true,
+    last: |_| false,
     asks: |m| match (octet(m, 3), octet(m, 4)) {
         // To quit, to send a long value, to close a statement.
         (0, 0x01 | 0x18 | 0x19) => Asks::Nothing,

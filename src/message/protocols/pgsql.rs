@@ -36,6 +36,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[PORT],
     summary: Some(summary),
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(fields),
     field_names: &["type", "query", "error"],
     ..ProtocolRow::NONE
@@ -45,14 +46,17 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 /// where it is ready again, what was not answered will not be.
 static IN_ORDER: InOrder = InOrder {
     waits: false,
+    last: |_| false,
     asks: |m| match octet(m, 0) {
         0 if number(m, 4, 4) == CANCEL_REQUEST => Asks::Nothing,
         0 if matches!(number(m, 4, 4), SSL_REQUEST | GSS_REQUEST) => Asks::Answer(0),
         // The start-up is answered as a password is.
-        0 => Asks::Answer(b'p'),
-        kind => Asks::Answer(kind),
+        0 => Asks::Answer(b'p'.into()),
+        // What is copied, and the end of the connection.
+        b'd' | b'c' | b'f' | b'H' | b'X' => Asks::Nothing,
+        kind => Asks::Answer(kind.into()),
     },
-    answers: |asked, m| match (asked, octet(m, 0)) {
+    answers: |asked, m| match (u8::try_from(asked).unwrap_or(0), octet(m, 0)) {
         (0, _) | (b'p', b'R' | b'E') | (b'Q' | b'F' | b'S', b'Z') => Answers::Ends,
         (b'Q' | b'F', _) => Answers::Part,
         (b'P' | b'B' | b'D' | b'E' | b'C', b'E')

@@ -12,6 +12,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "POP3 (RFC 1939)",
     ports: &[110],
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
     field_names: &["command", "argument", "status", "text"],
     ..ProtocolRow::NONE
@@ -20,6 +21,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 /// A reply for each command (RFC 1939, 3).
 static IN_ORDER: InOrder = InOrder {
     waits: false,
+    last: |_| false,
     asks: |_| Asks::Answer(0),
     answers: |_, _| Answers::Ends,
 };

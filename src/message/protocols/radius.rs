@@ -12,6 +12,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "radius",
     kind: Some(|m| response_if(!matches!(octet(m, 0), 1 | 4 | 12 | 40 | 43))),
     transaction: Some(|_, m| Some(number(m, 1, 1))),
+    one_answer: true,
     summary: Some(summary),
     fields: Some(fields),
     field_names: &["code", "id", "user"],

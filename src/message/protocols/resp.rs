@@ -9,7 +9,7 @@ use super::super::fields::MessageFields;
 use super::super::framing::{
     Begin, BodyPart, Detector, Following, Found, Framer, MessageBody, Position, Probe, grown,
 };
-use super::super::in_order::{Answers, Asks, InOrder};
+use super::super::in_order::{Answers, Asks, InOrder, LISTENS};
 use super::super::row::ProtocolRow;
 use super::super::text::{SHOWN, escape, is_text};
 use crate::base::flow::{Direction, Transport};
@@ -41,39 +41,81 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     ports: &[PORT],
     summary: Some(summary),
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(fields),
     field_names: &["command", "key", "error"],
     ..ProtocolRow::NONE
 };
 
-/// A reply for each command, but where a client takes part in what others publish, or asks for no replies.
+/// A reply for each command, but where a client asks for none. One that takes part in what others publish is told of each channel for
+/// itself, and among the replies stands what was published (version 2), or pushes (version 3).
 static IN_ORDER: InOrder = InOrder {
     waits: false,
+    last: |_| false,
     asks: |m| {
-        let words = command_words(m, 2);
+        let words = command_words(m, 3);
         let is = |n: usize, word: &[u8]| {
             let there: Option<&&[u8]> = words.get(n);
             there.is_some_and(|there| there.eq_ignore_ascii_case(word))
         };
-        let streams: [&[u8]; 8] = [
-            b"SUBSCRIBE",
-            b"PSUBSCRIBE",
-            b"SSUBSCRIBE",
-            b"UNSUBSCRIBE",
-            b"PUNSUBSCRIBE",
-            b"SUNSUBSCRIBE",
-            b"MONITOR",
-            b"PSYNC",
-        ];
-        let streams = streams.iter().any(|word| is(0, word)) || is(0, b"SYNC");
-        if streams || is(0, b"CLIENT") && is(1, b"REPLY") {
-            Asks::Stops
-        } else {
-            Asks::Answer(0)
+        if let Some(place) = CHANNELS.iter().position(|word| is(0, word)) {
+            let channels = match value(m) {
+                Value::Sound(_, words) => words.saturating_sub(1),
+                // As a line.
+                _ => command_words(m, usize::from(u16::MAX)).len() as u64 - 1,
+            };
+            let number = place as u64 + 1;
+            return match u16::try_from(channels).unwrap_or(u16::MAX) {
+                // Of all that there are.
+                0 => Asks::Listens(number | ALL_CHANNELS, 1),
+                channels => Asks::Listens(number, channels),
+            };
+        }
+        match () {
+            () if is(0, b"MONITOR") => Asks::Listens(0, 1),
+            () if is(0, b"PSYNC") || is(0, b"SYNC") => Asks::Stops,
+            () if !(is(0, b"CLIENT") && is(1, b"REPLY")) => Asks::Answer(0),
+            () if is(2, b"OFF") => Asks::Mutes,
+            () if is(2, b"SKIP") => Asks::MutesNext,
+            () => Asks::SpeaksUp(0),
         }
     },
-    answers: |_, _| Answers::Ends,
+    answers: |asked, m| {
+        let number = asked & !LISTENS;
+        let words = words(m.get(..64).unwrap_or(m), 2);
+        // A push has its head among the words.
+        let first = words.get(usize::from(m.first() == Some(&b'>')));
+        let channel = CHANNELS.iter().position(|word| {
+            matches!(m.first(), Some(b'*' | b'>'))
+                && first.is_some_and(|first| first.eq_ignore_ascii_case(word))
+        });
+        let ours = channel.is_some_and(|place| place as u64 + 1 == number & !ALL_CHANNELS);
+        let published = m.first() == Some(&b'>') || asked & LISTENS != 0 && unasked(m);
+        match number {
+            0 if published || (channel.is_some() && asked & LISTENS != 0) => Answers::Nothing,
+            0 => Answers::Ends,
+            _ if ours && number & ALL_CHANNELS != 0 => Answers::Part,
+            _ if ours => Answers::Ends,
+            _ if published => Answers::Nothing,
+            _ if matches!(m.first(), Some(b'-' | b'!')) => Answers::Fails,
+            // How many there were is known once something else follows.
+            _ if number & ALL_CHANNELS != 0 => Answers::Skips,
+            _ => Answers::Nothing,
+        }
+    },
 };
+
+/// Commands that are answered for each channel, by their own name.
+const CHANNELS: [&[u8]; 6] = [
+    b"SUBSCRIBE",
+    b"PSUBSCRIBE",
+    b"SSUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"PUNSUBSCRIBE",
+    b"SUNSUBSCRIBE",
+];
+/// Set in the number of one that names no channel.
+const ALL_CHANNELS: u64 = 16;
 
 /// Recognises RESP.
 pub(crate) struct RespDetector;

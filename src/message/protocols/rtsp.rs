@@ -14,6 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "RTSP (RFC 2326, RFC 7826), with interleaved frames",
     ports: &[554, 8554],
     transaction: Some(transaction),
+    one_answer: true,
     fields: Some(fields),
     field_names: &["method", "uri", "status", "reason", "cseq"],
     ..ProtocolRow::NONE

@@ -5,6 +5,7 @@ use super::super::lines::{
     self, Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
 };
 use super::super::row::ProtocolRow;
+use memchr::memchr;
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -12,6 +13,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "SMTP (RFC 5321): replies, commands, mail",
     ports: &[25, 587, 2525],
     in_order: Some(&IN_ORDER),
+    one_answer: true,
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
     field_names: &["command", "argument", "code", "text"],
     ..ProtocolRow::NONE
@@ -20,12 +22,40 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 /// A reply for each command and each mail. LMTP (RFC 2033, 4.2) has one for each recipient of a mail.
 static IN_ORDER: InOrder = InOrder {
     waits: false,
+    last: is_last,
     asks: |m| match m.get(..4) {
         Some(verb) if verb.eq_ignore_ascii_case(b"LHLO") => Asks::Stops,
+        // Who sends a mail has had the reply to all that was sent before.
+        _ if is_mail(m) => Asks::Alone(0),
         _ => Asks::Answer(0),
     },
     answers: |_, _| Answers::Ends,
 };
+
+/// What a client sends is no command, which is one line.
+fn is_mail(m: &[u8]) -> bool {
+    memchr(b'\n', m).is_none_or(|lf| lf + 1 < m.len()) || m == b".\r\n"
+}
+
+/// What stands at the end of what is sent ahead (RFC 2920, 3.1), and mail.
+fn is_last(m: &[u8]) -> bool {
+    let line = m.split(|o| *o == b'\n').next().unwrap_or_default();
+    is_mail(m)
+        || matches!(
+            DIALECT.verb(line),
+            Some(
+                b"EHLO"
+                    | b"HELO"
+                    | b"DATA"
+                    | b"QUIT"
+                    | b"NOOP"
+                    | b"VRFY"
+                    | b"EXPN"
+                    | b"STARTTLS"
+                    | b"AUTH"
+            )
+        )
+}
 
 /// How its lines are written.
 pub(super) static DIALECT: LineDialect = LineDialect {

@@ -14,6 +14,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     kind: Some(kind),
     summary: Some(summary),
     transaction: Some(|_, m| transaction(m)),
+    one_answer: true,
     words_ahead: 1,
     fields: Some(fields),
     field_names: &["version", "operation", "request_id", "oid", "error"],

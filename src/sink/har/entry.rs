@@ -77,6 +77,8 @@ struct RequestObject<'a> {
     http_version: Cow<'a, str>,
     cookies: Vec<CookieObject<'a>>,
     headers: Vec<Pair<'a>>,
+    #[serde(rename = "_trailers", skip_serializing_if = "Vec::is_empty")]
+    trailers: Vec<Pair<'a>>,
     query_string: Vec<Pair<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     post_data: Option<PostData<'a>>,
@@ -92,6 +94,8 @@ struct ResponseObject<'a> {
     http_version: Cow<'a, str>,
     cookies: Vec<CookieObject<'a>>,
     headers: Vec<Pair<'a>>,
+    #[serde(rename = "_trailers", skip_serializing_if = "Vec::is_empty")]
+    trailers: Vec<Pair<'a>>,
     content: Content<'a>,
     #[serde(rename = "redirectURL")]
     redirect_url: Cow<'a, str>,
@@ -256,7 +260,10 @@ impl<'a> HarEntry<'a> {
             },
             server_ip_address: parts.server.ip(),
             connection: parts.connection.to_string(),
-            stream: request.stream,
+            // Where a request was sent that a connection has gone over to HTTP/2 with, there was none yet.
+            stream: request
+                .stream
+                .or(response.and_then(|response| response.stream)),
             comment: said.join("; "),
         }
     }
@@ -292,6 +299,7 @@ impl<'a> RequestObject<'a> {
             cookies,
             query_string: query(&target),
             headers: fields,
+            trailers: pairs(trailers(half)),
             post_data: has_body.then(|| PostData {
                 encoding: body.encoding(),
                 mime_type: body.media_type,
@@ -327,6 +335,7 @@ impl<'a> ResponseObject<'a> {
             http_version: text(version),
             cookies,
             headers: fields,
+            trailers: pairs(trailers(half)),
             redirect_url: location.unwrap_or_default().into(),
             headers_size: headers_size(half),
             body_size,
@@ -349,6 +358,7 @@ impl<'a> ResponseObject<'a> {
             http_version: "".into(),
             cookies: Vec::new(),
             headers: Vec::new(),
+            trailers: Vec::new(),
             content: Content {
                 size: 0,
                 compression: None,
@@ -427,16 +437,31 @@ fn fields(half: &HalfExchange) -> (&[u8], Vec<Pair<'_>>) {
     let (line, rest) = half
         .head
         .split_at(end.map_or(half.head.len(), |end| end + 1));
-    let mut fields = Vec::new();
-    for section in [rest, &half.trailers] {
-        read_fields(section, |name, value| {
-            fields.push(Pair {
-                name: owned(name),
-                value: owned(value),
-            });
-        });
-    }
+    let mut fields = pairs(rest);
+    fields.append(&mut pairs(trailers(half)));
     (line.trim_ascii_end(), fields)
+}
+
+/// The fields of a section.
+fn pairs(section: &[u8]) -> Vec<Pair<'_>> {
+    let mut fields = Vec::new();
+    read_fields(section, |name, value| {
+        fields.push(Pair {
+            name: owned(name),
+            value: owned(value),
+        });
+    });
+    fields
+}
+
+/// The fields behind the body: those of HTTP/2 are told, those of HTTP/1 stand behind the last chunk (RFC 9112, 7.1.2), where that is
+/// there.
+fn trailers(half: &HalfExchange) -> &[u8] {
+    match half.stream {
+        Some(_) => &half.trailers,
+        None if half.gaps || half.cut => &[],
+        None => BodyCodings::read(&half.head).trailers(&half.body),
+    }
 }
 
 /// The values of a field.

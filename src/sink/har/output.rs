@@ -9,7 +9,7 @@ use crate::base::message::Kind;
 use crate::base::packet::{Interface, LinkType};
 use crate::base::stream::Close;
 use crate::message::{HttpStart, MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
-use crate::sink::exchange::{TOLD, Unmatched, WaitingRequest};
+use crate::sink::exchange::{FIRST_STREAM, TOLD, Unmatched, WaitingRequest, goes_over};
 use crate::sink::json_line::write;
 use crate::sink::options::HarTo;
 use crate::sink::output::{Output, body_room, kept, take_kept};
@@ -36,6 +36,8 @@ pub(crate) struct Har {
     /// The document was begun, and has an entry.
     begun: bool,
     any: bool,
+    /// What a connection has answered that went over to HTTP/2: told where the connection itself is at hand.
+    went_over: Option<(u64, Box<HalfExchange>)>,
     /// Of each interface of the input: it counts nanoseconds.
     nanos: Vec<bool>,
 }
@@ -54,6 +56,7 @@ impl Har {
             passed_over: false,
             begun: false,
             any: false,
+            went_over: None,
             nanos: Vec::new(),
         }
     }
@@ -142,8 +145,34 @@ impl Har {
         }
     }
 
+    /// The answer to the request with which this connection went over to HTTP/2 may have come. `last`: else there is none.
+    fn tell_went_over(&mut self, at: &mut HarEvent<'_>, last: bool) {
+        let answer = match self.went_over.take() {
+            Some((number, answer)) if number == at.flow.number => Some(answer),
+            other => {
+                self.went_over = other;
+                None
+            }
+        };
+        let conn = at.state.as_deref_mut();
+        let conn = conn.filter(|_| last || answer.is_some());
+        let Some(both) = conn.and_then(|conn| conn.went_over.take()) else {
+            let unmatched = answer.is_some_and(|answer| answer.chosen);
+            at.cx.counters.har.unmatched += u64::from(unmatched);
+            return;
+        };
+        for half in both.iter() {
+            at.cx.budget.give(half.counted);
+        }
+        let [request, switched] = &*both;
+        let of = (at.flow, request.direction(at.direction));
+        let answer = answer.as_deref().unwrap_or(switched);
+        self.entry(at.cx, of, request, Some(answer));
+    }
+
     /// The connection, or the stream, has ended.
     fn ended(&mut self, at: &mut HarEvent<'_>) {
+        self.tell_went_over(at, true);
         let Some(mut conn) = take_kept(at.cx, at.state) else {
             return;
         };
@@ -182,10 +211,13 @@ impl MessageSink for Har {
         if !asks && start.kind != Kind::Response {
             return;
         }
+        let stream = start.carried.and_then(|way| way.stream);
         if !asks && start.answers.is_none() {
             let interim = is_interim(start.protocol, at.flow.transport, start.head);
-            at.cx.counters.har.unmatched += u64::from(!interim && !self.passed_over);
-            return;
+            if interim || stream != Some(FIRST_STREAM) {
+                at.cx.counters.har.unmatched += u64::from(!interim && !self.passed_over);
+                return;
+            }
         }
         // The first request of a connection has waited for it.
         let side = at.side();
@@ -196,14 +228,15 @@ impl MessageSink for Har {
             };
         let opened = (asks && first).then(|| at.opened_at());
         let mut half = Box::new(HalfExchange {
-            stream: start.carried.and_then(|way| way.stream),
+            stream,
+            goes_over: goes_over(start),
             head: start.head.to_vec(),
             from: start.offset + start.head.len() as u64,
             asks,
             chosen: !self.passed_over,
             pushed,
             opened: opened.filter(|opened| *opened <= start.time),
-            answers: start.answers.unwrap_or(0),
+            answers: start.answers,
             direction: at.direction.index(),
             first: start.time,
             last: start.time,
@@ -293,8 +326,12 @@ impl MessageSink for Har {
             }
             return;
         }
+        let Some(answers) = half.answers else {
+            // The request stands in the connection, which is told of next.
+            self.went_over = Some((flow.number, half));
+            return;
+        };
         let mut passed = Vec::new();
-        let answers = half.answers;
         let answered = conn.requests.answered(at.cx, answers, *half, |request| {
             passed.push(request);
         });
@@ -304,6 +341,11 @@ impl MessageSink for Har {
             self.unanswered(at.cx, (flow, direction.flip()), passed);
         }
         match answered {
+            Ok((request, response)) if response.goes_over => {
+                let mut both = Box::new([request.kept, response]);
+                both.iter_mut().for_each(|half| half.count(at.cx));
+                conn.went_over = Some(both);
+            }
             Ok((request, response)) => {
                 let of = of(&request.kept);
                 self.entry(at.cx, of, &request.kept, Some(&response));
@@ -313,6 +355,10 @@ impl MessageSink for Har {
                 at.cx.counters.har.unmatched += u64::from(response.chosen);
             }
         }
+    }
+
+    fn carried(&mut self, at: &mut HarEvent<'_>, _: &'static str) {
+        self.tell_went_over(at, false);
     }
 
     fn carried_end(&mut self, at: &mut HarEvent<'_>) {

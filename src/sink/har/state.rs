@@ -12,6 +12,8 @@ pub(crate) struct HarConnection {
     /// By direction: the message that is open.
     pub(super) open: [Option<Box<HalfExchange>>; 2],
     pub(super) requests: WaitingRequests<HalfExchange, HalfExchange>,
+    /// A request that was answered by going over to HTTP/2, and that answer: the one proper is still to come.
+    pub(super) went_over: Option<Box<[HalfExchange; 2]>>,
 }
 
 /// One message of an exchange.
@@ -40,14 +42,16 @@ pub(super) struct HalfExchange {
     pub(super) direction: usize,
     /// It is a request.
     pub(super) asks: bool,
+    /// It is a response that goes over to HTTP/2.
+    pub(super) goes_over: bool,
     /// It was chosen, and is no mere half of an exchange that was.
     pub(super) chosen: bool,
     /// Of a request that a server promises (RFC 9113, 8.4): it sends it itself.
     pub(super) pushed: bool,
     /// When the connection was opened, where this is its first request and that is known.
     pub(super) opened: Option<Timestamp>,
-    /// Of a response: where the request begins that it answers.
-    pub(super) answers: u64,
+    /// Of a response: where the request begins that it answers. None: where its connection went over to HTTP/2, if it did.
+    pub(super) answers: Option<u64>,
     /// When its first octet was captured, and its last.
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,

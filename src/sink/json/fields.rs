@@ -88,7 +88,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "summary",
         "start line with host or type, query, or first bytes, escaped",
     ),
-    ("exchange", "request", "summary of the request"),
+    (
+        "exchange",
+        "request",
+        "summary of the request; null where the capture has none",
+    ),
     (
         "exchange",
         "request_offset",
@@ -97,7 +101,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "response",
-        "summary of the first message that answers it; interim ones (1xx) do not",
+        "summary of the message that answers it, of several (rows, parts) the first, of a search of LDAP the one that ends it; interim ones (1xx) do not answer; null where the capture has none",
     ),
     (
         "exchange",
@@ -124,6 +128,11 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
         "message exchange",
         "whole",
         "nothing of it is missing; of an exchange, of both its messages",
+    ),
+    (
+        "exchange",
+        "missing",
+        "only where one of the two is not in the capture: response, or request. Of HTTP, HTTP/2, DNS, Diameter, RADIUS, SNMP, LDAP, Modbus, IMAP, RTSP and CQL, and of a response also of Redis, Memcached, SMTP, POP3, FTP, PostgreSQL and MySQL, where it is certain: behind a loss it may not be. That a response is missing is told when the connection ends, or where a later request is answered; of UDP at the end of the input, or when 4,096 others wait. That a request is missing is told where its direction lacks bytes, of 64 responses of a connection at most where that is known later. Not of SCTP, and not where messages are chosen (--kind, --match, --from, --to, --count)",
     ),
     (
         "message",
@@ -178,7 +187,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "messages",
-        "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA), or the body of a message of HTTP/2 (gRPC): offset in it, length and summary of each; 1,000 at most",
+        "what a datagram or an SCTP user message carries of a protocol that puts several into one (SOME/IP, Diameter, M2PA), or the body of a message of HTTP/2 (gRPC): offset in it, length (null where the prefix that says it is cut), whether it is whole, and summary of each; 1,000 at most",
     ),
     (
         "message",
@@ -232,7 +241,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "message",
         "rtmpt",
-        "of RTMP: type, timestamp, message_stream, command, transaction, argument; a message is put together from its chunks",
+        "of RTMP: type, timestamp, message_stream, command, transaction, argument; a message is put together from its chunks; what is encrypted (RTMPE) is one message, up to the end",
     ),
     (
         "message",
@@ -351,12 +360,12 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "delay",
-        "seconds from the first byte of the request to that of the response",
+        "seconds from the first byte of the request to that of the response, of several the first; null where one of them is missing",
     ),
     (
         "exchange connection",
         "duration",
-        "seconds from its first byte to its end; of a connection without payload, and of UDP, from its first packet to its last",
+        "seconds from its first byte to its end, null where one half of it is missing; of a connection without payload, and of UDP, from its first packet to its last",
     ),
     (
         "connection",

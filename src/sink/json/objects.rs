@@ -122,11 +122,13 @@ pub(super) struct SctpObject {
 #[derive(Serialize)]
 pub(super) struct BundledObject {
     pub(super) offset: usize,
-    pub(super) length: u64,
+    /// None where the prefix that says it is cut.
+    pub(super) length: Option<u64>,
+    pub(super) whole: bool,
     pub(super) summary: String,
 }
 
-/// A request and its response.
+/// A request and its response; one of them may be missing.
 #[derive(Serialize)]
 pub(super) struct ExchangeObject<'a> {
     #[serde(flatten)]
@@ -137,14 +139,17 @@ pub(super) struct ExchangeObject<'a> {
     /// Only where its connection carries streams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stream: Option<u32>,
-    pub(super) request: &'a str,
+    pub(super) request: Option<&'a str>,
     /// None where they are no streams'.
     pub(super) request_offset: Option<u64>,
-    pub(super) response: &'a str,
+    pub(super) response: Option<&'a str>,
     pub(super) response_offset: Option<u64>,
     pub(super) whole: bool,
-    pub(super) delay: Seconds,
-    pub(super) duration: Seconds,
+    /// Only where the capture has one of the two alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<&'static str>,
+    pub(super) delay: Option<Seconds>,
+    pub(super) duration: Option<Seconds>,
 }
 
 /// A gap of a stream.

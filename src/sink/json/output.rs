@@ -6,7 +6,8 @@ use super::objects::{
     SctpObject, ShownBody, StreamObject, TlsObject, TsnsObject, VlanIds,
 };
 use super::state::{
-    EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest, UnfinishedMessage,
+    AnsweredRequest, EndedResponse, JsonBody, JsonConnection, JsonStream, Show, ShownRequest,
+    UnfinishedMessage,
 };
 use crate::base::context::Context;
 use crate::base::counters::{ChannelCounters, Discard};
@@ -21,11 +22,16 @@ use crate::base::time::Timestamp;
 use crate::message::events::DatagramMessage;
 use crate::message::records::HandshakeMessage;
 use crate::message::{
-    MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, shown, unescaped,
+    ListedMessage, MessageEnd, MessageGap, MessageSink, MessageStart, Piece, bundle, shown,
+    unescaped,
 };
-use crate::message::{MessageFields, by_number, fields, fields_into, kind, named_ends, summary};
+use crate::message::{
+    MessageFields, by_number, fields, fields_into, has_one_answer, kind, named_ends, summary,
+};
 use crate::sink::choice::FILE;
-use crate::sink::exchange::{NumberedRequests, WaitingRequest, numbered};
+use crate::sink::exchange::{
+    NumberedRequests, RequestId, TOLD, WaitingRequest, goes_over, numbered,
+};
 use crate::sink::json_line::{Seconds, write};
 use crate::sink::output::{Output, body_room, kept, take_kept};
 use crate::sink::pairing::Paired;
@@ -39,12 +45,18 @@ use crate::transport::stream::StreamContext;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Octets of one message that `--json-body` shows; what is more is left out, and `body_cut` says so. They wait until the
 /// message ends, and a line must fit into the memory of the program that reads it.
 const BODY: usize = 1 << 20;
 /// Gaps of one message that are listed: enough for any message that is of use, and a bound on what waits for one that is not.
 const GAPS: usize = 1000;
+/// Responses of a connection that wait for its end, to be told of without their requests if octets are missing: as many as requests wait.
+const UNASKED: usize = 64;
+/// A request of a datagram that is forgotten for others after so long will not be answered any more: resolvers give up after half a minute
+/// (RFC 1035, 7.2).
+const LATE: Duration = Duration::from_secs(60);
 
 type JsonEvent<'a> = StreamContext<'a, Option<Box<JsonConnection>>>;
 
@@ -58,6 +70,16 @@ pub(crate) struct Json {
     ended: Option<Box<JsonConnection>>,
     /// Requests in datagrams and user messages.
     asked: NumberedRequests<NumberedRequest>,
+    /// Those that were answered, or not asked: the same answer may come again.
+    told: NumberedRequests<()>,
+    /// Exchanges are told of which one half is missing: all messages are chosen.
+    tells_missing: bool,
+    /// Requests of the connection that ends next which wait for an answer.
+    waiting: Vec<(Direction, u64)>,
+    /// By direction: octets of it are missing.
+    lacks: [bool; 2],
+    /// What a connection has answered that went over to HTTP/2: told where the connection itself is at hand.
+    went_over: Option<(u64, EndedResponse)>,
     /// What the message answers that begins next.
     paired: Paired,
     /// The file that it is about, where it does not say that itself.
@@ -69,6 +91,10 @@ pub(crate) struct Json {
 /// What an exchange shows of a request that stood in a datagram or a user message.
 #[derive(Debug, state::Serialize, state::Deserialize)]
 struct NumberedRequest {
+    id: RequestId,
+    flow: Flow,
+    direction: Direction,
+    protocol: Name,
     time: Timestamp,
     frame: u64,
     summary: String,
@@ -81,6 +107,29 @@ struct Spare {
     summary: String,
     fields: MessageFields,
     body: Vec<u8>,
+}
+
+/// What is told of a response whose request is missing.
+struct Unasked<'a> {
+    protocol: Name,
+    stream: Option<u32>,
+    summary: &'a str,
+    offset: Option<u64>,
+    first_time: Timestamp,
+    first_frame: u64,
+}
+
+impl<'a> Unasked<'a> {
+    fn of(message: &'a UnfinishedMessage) -> Self {
+        Self {
+            protocol: message.protocol,
+            stream: message.stream,
+            summary: &message.summary,
+            offset: Some(message.offset),
+            first_time: message.first_time,
+            first_frame: message.first_frame,
+        }
+    }
 }
 
 /// A message that has ended.
@@ -104,6 +153,11 @@ impl Json {
             nanos: Vec::new(),
             ended: None,
             asked: NumberedRequests::default(),
+            told: NumberedRequests::default(),
+            tells_missing: true,
+            waiting: Vec::new(),
+            lacks: [false; 2],
+            went_over: None,
             paired: Paired::default(),
             file: String::new(),
             spare: Spare::default(),
@@ -113,6 +167,25 @@ impl Json {
     /// The file that the message is about which begins next, escaped.
     pub(in crate::sink) fn is_about(&mut self, file: &str) {
         file.clone_into(&mut self.file);
+    }
+
+    /// Not all messages are told: what is not may be the other half of an exchange.
+    pub(in crate::sink) const fn hears_some(&mut self) {
+        self.tells_missing = false;
+    }
+
+    /// The connection ends next, and these of its requests wait for an answer.
+    /// `lacks`: by direction, octets of it are missing.
+    pub(in crate::sink) fn waits(
+        &mut self,
+        requests: impl Iterator<Item = (Direction, u64)>,
+        lacks: [bool; 2],
+    ) {
+        self.lacks = lacks;
+        self.waiting.clear();
+        if self.tells_missing {
+            self.waiting.extend(requests);
+        }
     }
 
     /// What the message answers that begins next.
@@ -149,7 +222,7 @@ impl Json {
         &mut self,
         at: &mut JsonEvent<'_>,
         direction: Direction,
-        (request, response): &(WaitingRequest<ShownRequest, EndedResponse>, EndedResponse),
+        (request, response): &AnsweredRequest,
     ) {
         let flow = at.flow;
         let ended = PacketInfo {
@@ -157,6 +230,7 @@ impl Json {
             frame: response.frame,
             ..at.cx.packet
         };
+        let begun = request.kept.begun.unwrap_or(response.first_time);
         at.cx.for_packet(ended, |cx| {
             self.object(&ExchangeObject {
                 head: self.head("exchange", cx, flow, direction),
@@ -164,15 +238,150 @@ impl Json {
                 first_frame: request.kept.frame,
                 protocol: response.protocol.text(),
                 stream: response.stream,
-                request: &request.kept.summary,
+                request: Some(&request.kept.summary),
                 request_offset: Some(request.kept.offset),
-                response: &response.summary,
+                response: Some(&response.summary),
                 response_offset: Some(response.offset),
                 whole: request.whole == Some(true) && response.whole,
-                delay: Seconds(response.first_time.since(request.time)),
-                duration: Seconds(response.time.since(request.time)),
+                missing: None,
+                delay: Some(Seconds(begun.since(request.time))),
+                duration: Some(Seconds(response.time.since(request.time))),
             });
         });
+    }
+
+    /// A request was not answered, or its answer is not in the capture.
+    fn unanswered(
+        &mut self,
+        cx: &Context,
+        flow: &Flow,
+        request: &WaitingRequest<ShownRequest, EndedResponse>,
+    ) {
+        if !self.tells_missing {
+            return;
+        }
+        let shown = &request.kept;
+        self.object(&ExchangeObject {
+            head: self.head("exchange", cx, flow, shown.direction),
+            first_time: self.time(cx, request.time),
+            first_frame: shown.frame,
+            protocol: shown.protocol.text(),
+            stream: shown.stream,
+            request: Some(&shown.summary),
+            request_offset: Some(shown.offset),
+            response: None,
+            response_offset: None,
+            whole: false,
+            missing: Some("response"),
+            delay: None,
+            duration: None,
+        });
+    }
+
+    /// A response, in this direction, has ended whose request is not in the capture.
+    fn unasked(&mut self, cx: &Context, (flow, direction): (&Flow, Direction), of: &Unasked<'_>) {
+        if !self.tells_missing {
+            return;
+        }
+        self.object(&ExchangeObject {
+            head: self.head("exchange", cx, flow, direction.flip()),
+            first_time: self.time(cx, of.first_time),
+            first_frame: of.first_frame,
+            protocol: of.protocol.text(),
+            stream: of.stream,
+            request: None,
+            request_offset: None,
+            response: Some(of.summary),
+            response_offset: of.offset,
+            whole: false,
+            missing: Some("request"),
+            delay: None,
+            duration: None,
+        });
+    }
+
+    /// What is kept of responses whose request may be missing is told, where octets are, and given back.
+    fn unasked_end(&mut self, at: &mut JsonEvent<'_>) {
+        let Some(conn) = at.state.as_deref_mut() else {
+            return;
+        };
+        for (direction, response) in std::mem::take(&mut conn.unasked) {
+            at.cx.budget.give(response.size());
+            if self.lacks[direction.flip().index()] {
+                let of = Unasked {
+                    protocol: response.protocol,
+                    stream: response.stream,
+                    summary: &response.summary,
+                    offset: Some(response.offset),
+                    first_time: response.first_time,
+                    first_frame: response.first_frame,
+                };
+                self.unasked(at.cx, (at.flow, direction), &of);
+            }
+        }
+    }
+
+    /// The same of a request that stood in a datagram. What an association of SCTP lacks another one may have, where its paths were not
+    /// known to be one.
+    fn numbered_unanswered(&mut self, cx: &Context, request: &NumberedRequest) {
+        let certain = request.flow.transport == Transport::Udp;
+        if !self.tells_missing || !certain || !has_one_answer(request.protocol.text()) {
+            return;
+        }
+        self.object(&ExchangeObject {
+            head: self.head("exchange", cx, &request.flow, request.direction),
+            first_time: self.time(cx, request.time),
+            first_frame: request.frame,
+            protocol: request.protocol.text(),
+            stream: None,
+            request: Some(&request.summary),
+            request_offset: None,
+            response: None,
+            response_offset: None,
+            whole: false,
+            missing: Some("response"),
+            delay: None,
+            duration: None,
+        });
+    }
+
+    /// The connection, or the stream that it carries, ends: what is known of its exchanges is told.
+    fn exchanges_end(&mut self, at: &mut JsonEvent<'_>) {
+        self.tell_went_over(at, true);
+        self.unasked_end(at);
+        let waiting = std::mem::take(&mut self.waiting);
+        while let Some(conn) = at.state.as_deref_mut()
+            && let Some(mut request) = conn.requests.pop(at.cx)
+        {
+            let direction = request.kept.direction;
+            if let Some(response) = request.early.take() {
+                self.exchange(at, direction, &(request, *response));
+            } else if waiting.contains(&(direction, request.offset)) {
+                self.unanswered(at.cx, at.flow, &request);
+            }
+        }
+        self.waiting = waiting;
+        self.waiting.clear();
+    }
+
+    /// The answer to the request with which this connection went over to HTTP/2 may have come. `last`: else there is none.
+    fn tell_went_over(&mut self, at: &mut JsonEvent<'_>, last: bool) {
+        let answer = match self.went_over.take() {
+            Some((number, answer)) if number == at.flow.number => Some(answer),
+            other => {
+                self.went_over = other;
+                None
+            }
+        };
+        let Some(conn) = at.state.as_deref_mut().filter(|_| last || answer.is_some()) else {
+            return;
+        };
+        if let Some(went_over) = conn.went_over.take() {
+            at.cx.budget.give(size_of::<AnsweredRequest>());
+            let (request, switched) = *went_over;
+            let direction = request.kept.direction;
+            self.exchange(at, direction, &(request, answer.unwrap_or(switched)));
+        }
     }
 
     /// A message was written that stood in a datagram or a user message: a request waits for its answer, and the answer makes an
@@ -191,31 +400,59 @@ impl Json {
         };
         if message.kind == Kind::Request {
             let request = NumberedRequest {
+                id: id.id(),
+                flow: *flow,
+                direction,
+                protocol: message.protocol,
                 time: message.first_time,
                 frame: message.first_frame,
                 summary: message.summary.clone(),
                 whole,
             };
             let copied = self.asked.copied(octets, message.first_time);
-            self.asked.push_octets(id, copied, request);
-        } else if message.kind == Kind::Response
-            && !is_interim(protocol, flow.transport, octets)
-            && let Some(request) = self.asked.answered(id)
-        {
+            let forgotten = self.asked.push_octets(id, copied, request);
+            for request in forgotten.into_iter().flatten() {
+                // Where it makes room for others, its answer may still come.
+                if id.is_certain()
+                    && (request.id == id.id() || cx.packet.time.since(request.time) > LATE)
+                {
+                    self.numbered_unanswered(cx, &request);
+                }
+            }
+            self.told.take(id.id());
+            return;
+        }
+        if message.kind != Kind::Response || is_interim(protocol, flow.transport, octets) {
+            return;
+        }
+        let known = self.told.get(id.id()).is_some();
+        let answers_one =
+            flow.transport == Transport::Udp && has_one_answer(protocol) && id.is_certain();
+        if answers_one && !known {
+            self.told.push(id.id(), ());
+        }
+        if let Some(request) = self.asked.answered(id) {
             self.object(&ExchangeObject {
                 head: self.head("exchange", cx, flow, direction.flip()),
                 first_time: self.time(cx, request.time),
                 first_frame: request.frame,
                 protocol,
                 stream: None,
-                request: &request.summary,
+                request: Some(&request.summary),
                 request_offset: None,
-                response: &message.summary,
+                response: Some(&message.summary),
                 response_offset: None,
                 whole: request.whole && whole,
-                delay: Seconds(message.first_time.since(request.time)),
-                duration: Seconds(cx.packet.time.since(request.time)),
+                missing: None,
+                delay: Some(Seconds(message.first_time.since(request.time))),
+                duration: Some(Seconds(cx.packet.time.since(request.time))),
             });
+        } else if answers_one && !known {
+            let of = Unasked {
+                offset: None,
+                ..Unasked::of(message)
+            };
+            self.unasked(cx, (flow, direction), &of);
         }
     }
 
@@ -420,7 +657,8 @@ fn bundled(protocol: &str, transport: Transport, data: &[u8]) -> Option<Vec<Bund
         summary(protocol, transport, Kind::Other, one.data, &mut words);
         BundledObject {
             offset: one.offset,
-            length: one.len,
+            length: Some(one.len),
+            whole: one.len <= one.data.len() as u64,
             summary: words,
         }
     };
@@ -431,6 +669,7 @@ impl MessageSink for Json {
     type State = Option<Box<JsonConnection>>;
 
     fn start(&mut self, at: &mut JsonEvent<'_>, start: &MessageStart<'_>) {
+        let paired = std::mem::take(&mut self.paired);
         let mut open = Box::new(UnfinishedMessage {
             protocol: Name::of(start.protocol),
             kind: start.kind,
@@ -444,10 +683,13 @@ impl MessageSink for Json {
             digest: self.show.hash.then(Box::default),
             answers: start.answers,
             stream: start.carried.and_then(|way| way.stream),
+            unasked: paired.unasked,
+            goes_over: goes_over(start),
+            went_over: paired.went_over,
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
-        if let Some(about) = std::mem::take(&mut self.paired).about {
+        if let Some(about) = paired.about {
             open.summary.extend([about, " "]);
         }
         summary(
@@ -462,6 +704,7 @@ impl MessageSink for Json {
             open.fields.text("file", &unescaped(&self.file));
             self.file.clear();
         }
+        let direction = at.direction;
         let (cx, stream) = Self::stream(at, start.time);
         open.count(cx);
         let request = (start.kind == Kind::Request).then(|| WaitingRequest {
@@ -472,6 +715,10 @@ impl MessageSink for Json {
                 offset: open.offset,
                 summary: open.summary.clone(),
                 frame: start.frame,
+                protocol: open.protocol,
+                stream: open.stream,
+                direction,
+                begun: None,
             },
             early: None,
             counted: 0,
@@ -486,6 +733,9 @@ impl MessageSink for Json {
             }
             if let Some(request) = request {
                 conn.requests.push(at.cx, request);
+            }
+            if let Some(asked) = paired.part_of.and_then(|offset| conn.requests.at(offset)) {
+                asked.begun.get_or_insert(start.time);
             }
         }
     }
@@ -543,11 +793,12 @@ impl MessageSink for Json {
             open.gaps.clear();
         }
         let inner = std::mem::take(&mut open.inner);
-        let inner = inner.into_iter().map(|(offset, length, compressed)| {
-            let words = if compressed { "compressed" } else { "" };
+        let inner = inner.into_iter().map(|message| {
+            let words = if message.compressed { "compressed" } else { "" };
             BundledObject {
-                offset: usize::try_from(offset).unwrap_or(usize::MAX),
-                length,
+                offset: usize::try_from(message.offset).unwrap_or(usize::MAX),
+                length: message.len,
+                whole: message.whole,
                 summary: words.to_owned(),
             }
         });
@@ -576,16 +827,44 @@ impl MessageSink for Json {
                 self.exchange(at, at.direction, &answered);
             }
         } else if let Some(answers) = open.answers {
+            let goes_over = open.goes_over;
             let response = EndedResponse::new(at.cx, open, end.whole);
-            let answered = if by_number(response.protocol.text()).is_some() {
+            let protocol = response.protocol.text();
+            let mut passed = Vec::new();
+            let answered = if by_number(protocol).is_some() {
                 conn.requests.answered_alone(at.cx, answers, response)
             } else {
-                let answered = conn.requests.answered(at.cx, answers, response, drop);
+                let answered = conn
+                    .requests
+                    .answered(at.cx, answers, response, |request| passed.push(request));
                 answered.ok()
             };
-            if let Some(answered) = answered {
-                self.exchange(at, at.direction.flip(), &answered);
+            match answered {
+                Some(answered) if goes_over => {
+                    at.cx.budget.take(size_of::<AnsweredRequest>());
+                    conn.went_over = Some(Box::new(answered));
+                }
+                Some(answered) => {
+                    // What was passed over in silence by order may be what is not answered.
+                    let of_it = |request: &&WaitingRequest<ShownRequest, _>| {
+                        TOLD.contains(&protocol) && request.kept.protocol.text() == protocol
+                    };
+                    for request in passed.iter().filter(of_it) {
+                        self.unanswered(at.cx, at.flow, request);
+                    }
+                    self.exchange(at, at.direction.flip(), &answered);
+                }
+                None => {}
             }
+        } else if open.went_over {
+            let response = EndedResponse::new(at.cx, open, end.whole);
+            self.went_over = Some((at.flow.number, response));
+        } else if open.unasked == Some(true) {
+            self.unasked(at.cx, (at.flow, at.direction), &Unasked::of(&open));
+        } else if open.unasked == Some(false) && conn.unasked.len() < UNASKED {
+            let response = EndedResponse::new(at.cx, open, end.whole);
+            at.cx.budget.take(response.size());
+            conn.unasked.push((at.direction, response));
         }
     }
 
@@ -599,13 +878,13 @@ impl MessageSink for Json {
         }
     }
 
-    fn inner(&mut self, at: &mut JsonEvent<'_>, offset: u64, len: u64, compressed: bool) {
+    fn inner(&mut self, at: &mut JsonEvent<'_>, message: &ListedMessage) {
         let time = at.cx.packet.time;
         let (cx, stream) = Self::stream(at, time);
         if let Some(open) = &mut stream.open
             && open.inner.len() < GAPS
         {
-            open.inner.push((offset, len, compressed));
+            open.inner.push(*message);
             open.count(cx);
         }
     }
@@ -616,9 +895,11 @@ impl MessageSink for Json {
         if let Some(conn) = at.state.as_deref_mut() {
             conn.carries(protocol);
         }
+        self.tell_went_over(at, false);
     }
 
     fn carried_end(&mut self, at: &mut JsonEvent<'_>) {
+        self.exchanges_end(at);
         self.ended(at.cx, at.state);
         self.ended = None;
     }
@@ -867,7 +1148,14 @@ impl MessageSink for Json {
         tls.add(message, at.cx);
     }
 
+    fn input_end(&mut self, cx: &mut Context) {
+        while let Some(request) = self.asked.pop() {
+            self.numbered_unanswered(cx, &request);
+        }
+    }
+
     fn closed(&mut self, at: &mut JsonEvent<'_>, _: Close) {
+        self.exchanges_end(at);
         self.ended(at.cx, at.state);
     }
 
@@ -887,7 +1175,7 @@ impl Output for Json {
         all.push(self.out.channel());
     }
 
-    goes_on!(nanos, asked);
+    goes_on!(nanos, asked, told);
 
     fn interfaces(&mut self, all: &[Interface]) {
         self.nanos = all.iter().map(|i| i.resolution.is_fine()).collect();

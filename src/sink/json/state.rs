@@ -2,12 +2,13 @@
 
 use super::digest::Digest;
 use crate::base::context::Context;
+use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::protocol::{NO_PROTOCOL, Name};
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::time::Timestamp;
-use crate::message::{MessageFields, NamedEnds};
-use crate::sink::exchange::{Kept, WaitingRequests};
+use crate::message::{ListedMessage, MessageFields, NamedEnds};
+use crate::sink::exchange::{Kept, WaitingRequest, WaitingRequests};
 use crate::sink::tls::TlsSeen;
 
 /// `--json-body`.
@@ -46,15 +47,27 @@ pub(crate) struct JsonConnection {
     pub(super) tls: Option<Box<TlsSeen>>,
     pub(super) streams: [JsonStream; 2],
     pub(super) requests: WaitingRequests<ShownRequest, EndedResponse>,
+    /// A request that was answered by going over to HTTP/2: its answer proper is still to come.
+    pub(super) went_over: Option<Box<AnsweredRequest>>,
+    /// Responses, with their directions, whose request is missing if octets are.
+    pub(super) unasked: Vec<(Direction, EndedResponse)>,
 }
 
+/// A request with its response.
+pub(super) type AnsweredRequest = (WaitingRequest<ShownRequest, EndedResponse>, EndedResponse);
+
 /// What an exchange shows of its request.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ShownRequest {
     /// Offset of its first octet, counted from the stream's first octet.
     pub(super) offset: u64,
     pub(super) summary: String,
     pub(super) frame: u64,
+    pub(super) protocol: Name,
+    pub(super) stream: Option<u32>,
+    pub(super) direction: Direction,
+    /// When an answer began that has several messages.
+    pub(super) begun: Option<Timestamp>,
 }
 
 impl Kept for ShownRequest {
@@ -73,12 +86,18 @@ pub(super) struct EndedResponse {
     pub(super) offset: u64,
     pub(super) whole: bool,
     pub(super) first_time: Timestamp,
+    pub(super) first_frame: u64,
     /// Time and number of the packet that ended it.
     pub(super) time: Timestamp,
     pub(super) frame: u64,
 }
 
 impl EndedResponse {
+    /// Octets that are allocated for it where it waits.
+    pub(super) fn size(&self) -> usize {
+        size_of::<(Direction, Self)>() + self.summary.capacity()
+    }
+
     /// Of a message that ended with the packet at hand.
     pub(super) fn new(cx: &Context, message: UnfinishedMessage, whole: bool) -> Self {
         Self {
@@ -88,6 +107,7 @@ impl EndedResponse {
             offset: message.offset,
             whole,
             first_time: message.first_time,
+            first_frame: message.first_frame,
             time: cx.packet.time,
             frame: cx.packet.frame,
         }
@@ -143,10 +163,15 @@ pub(super) struct UnfinishedMessage {
     pub(super) digest: Option<Box<Digest>>,
     /// Of a response: where the request begins that it answers.
     pub(super) answers: Option<u64>,
+    /// Of a response whose request was not in the capture so far: whether its direction was known to lack octets.
+    pub(super) unasked: Option<bool>,
+    /// Of a response that goes over to HTTP/2, and of the one that answers its request there.
+    pub(super) goes_over: bool,
+    pub(super) went_over: bool,
     /// The stream that its connection carries it in.
     pub(super) stream: Option<u32>,
-    /// Messages inside of it: offset, length, and whether they are compressed.
-    pub(super) inner: Vec<(u64, u64, bool)>,
+    /// Messages inside of it.
+    pub(super) inner: Vec<ListedMessage>,
     /// Octets that were counted for it.
     pub(super) counted: usize,
 }
@@ -157,7 +182,7 @@ impl UnfinishedMessage {
             + self.summary.capacity()
             + self.fields.allocated()
             + self.gaps.capacity() * size_of::<(u64, u64)>()
-            + self.inner.capacity() * size_of::<(u64, u64, bool)>()
+            + self.inner.capacity() * size_of::<ListedMessage>()
             + self.body.capacity()
             + self.digest.as_ref().map_or(0, |d| size_of_val(&**d));
         cx.budget.rebook(&mut self.counted, now);

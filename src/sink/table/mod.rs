@@ -4,7 +4,8 @@ mod columns;
 
 use super::choice::{FILE, MessageChoice};
 use super::exchange::{
-    Kept, Numbered, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests, numbered,
+    FIRST_STREAM, Kept, Numbered, NumberedRequests, Unmatched, WaitingRequest, WaitingRequests,
+    goes_over, numbered,
 };
 use super::output::{Output, kept, take_kept};
 use super::pairing::{Copied, Paired, is_interim};
@@ -25,7 +26,7 @@ use crate::message::events::DatagramMessage;
 use crate::message::records::HandshakeMessage;
 use crate::message::rules::ProtocolFilter;
 use crate::message::{
-    FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, read_head, shown, unescaped,
+    FieldValue, MessageFields, NamedEnds, bundle, escape, fields, kind, shown, unescaped,
 };
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, Piece};
 use crate::message::{named_ends, summary};
@@ -93,19 +94,6 @@ pub(super) struct Table {
 
 /// Connections that have just gone over to HTTP/2: servers answer at once. For one more the oldest is told of as it is.
 const UPGRADED: usize = 256;
-/// The stream that has the answer to the request with which a connection went over.
-const FIRST_STREAM: u32 = 1;
-
-/// The head of a response goes over to HTTP/2 in clear.
-fn upgrades(head: &[u8]) -> bool {
-    let mut is = false;
-    read_head(head, |name, value| {
-        is |= name.eq_ignore_ascii_case(b"upgrade")
-            && value.trim_ascii().eq_ignore_ascii_case(b"h2c");
-    });
-    is
-}
-
 /// Octets of memory for a flow that is noted.
 // A number and its place in a table that is at least half full.
 const NOTED: usize = 4 * size_of::<u64>();
@@ -605,10 +593,7 @@ impl MessageSink for Table {
             copied: id.map(|_| self.asked.copied(start.head, start.time)),
             delay,
             chosen: !self.passed_over,
-            upgrades: name == TableName::Http
-                && start.kind == Kind::Response
-                && start.carried.is_none()
-                && upgrades(start.head),
+            upgrades: name == TableName::Http && goes_over(start),
             stream: start.carried.and_then(|way| way.stream),
             ..OpenRow::default()
         });
