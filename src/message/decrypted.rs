@@ -162,7 +162,11 @@ impl<C: Default> Decrypted<C> {
         let side = &at.sides[d.index()];
         self.session
             .begins(d, side.from_start.then_some(side.origin));
-        let opens = match self.session.may_open(keys, d, start.head) {
+        let place = RecordPlace {
+            direction: d,
+            offset: start.offset,
+        };
+        let opens = match self.session.may_open(keys, place, start.head) {
             _ if keys.opens_nothing() => false,
             Some(Err(why)) => {
                 self.missed[d.index()] = true;

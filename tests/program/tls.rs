@@ -221,6 +221,41 @@ fn every_record_that_lies_whole_in_the_capture_is_opened() {
     }
 }
 
+/// Nothing but the hellos and the client's last record is left: the change of the cipher is lost too.
+#[test]
+fn the_last_record_is_opened_if_no_other_is_there() {
+    let (capture, keys) = of("tls12-gcm");
+    let all = records(&capture);
+    let clients: BTreeSet<_> = all
+        .iter()
+        .map(|record| record.0)
+        .filter(|port| *port != 443)
+        .collect();
+    let hellos = all
+        .iter()
+        .filter(|record| !record.3 && record.2[0] == 22 && matches!(record.2[5], 1 | 2));
+    let last = clients
+        .iter()
+        .filter_map(|port| all.iter().rfind(|record| record.0 == *port));
+    let kept: Vec<_> = hellos.chain(last).map(|record| record.1).collect();
+    let segments = common::segments(&capture);
+    let (left, lost): (Vec<usize>, Vec<_>) = (0..segments.len())
+        .filter(|place| !segments[*place].payload.is_empty())
+        .partition(|place| kept.contains(&segments[*place].seq));
+    let sealed = all.iter().filter(|record| record.3);
+    let whole = sealed.filter(|record| {
+        left.iter().map(|place| &segments[*place]).any(|segment| {
+            let from = record.1.wrapping_sub(segment.seq) as usize;
+            record.0 == segment.source_port && from + record.2.len() <= segment.payload.len()
+        })
+    });
+    let whole = whole.count() as u64;
+    assert!(whole >= clients.len() as u64, "{whole}");
+    let said = stats(&keys, &without(&capture, &lost));
+    assert_eq!(counter(&said, "decrypted.records"), whole, "{said}");
+    assert_eq!(counter(&said, "decrypted.no_fit"), 0, "{said}");
+}
+
 #[test]
 fn other_keys_change_nothing_and_are_counted() {
     let (capture, _) = of("tls13-aes256");

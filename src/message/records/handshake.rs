@@ -3,7 +3,12 @@
 use crate::base::state::{Deserialize, Serialize};
 use crate::message::length::{number, octet};
 
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
+/// Octets of the fragment of a record that holds a Finished, encrypted, at most: code, vector and padding included.
+const LONGEST_FINISHED: u64 = 128;
+/// No type of a handshake message that is sent in clear is higher (RFC 5246, 7.4; RFC 6066, 8; RFC 8879, 7.3).
+const LAST_TYPE: u8 = 25;
 /// Octets of a record's header.
 const RECORD: usize = 5;
 /// Octets of the header of a handshake message.
@@ -89,6 +94,21 @@ pub(super) fn is_clear_hello(record: &[u8]) -> bool {
     is_hello(*kind)
         && *version == 3
         && u64::from(u16::from_be_bytes([*high, *low])) + HEADER as u64 == fragment
+}
+
+/// A record of TLS 1.2 or before begins like this that is encrypted, as far as that can be told where nothing says what came before it:
+/// an alert that is longer than one in clear, or what is as short as a Finished and names no handshake message that would fit.
+pub(super) fn is_not_clear(record: &[u8]) -> bool {
+    let fragment = number(record, 3, 2);
+    match octet(record, 0) {
+        ALERT => fragment > 2,
+        HANDSHAKE => {
+            let named = octet(record, RECORD) <= LAST_TYPE
+                && number(record, RECORD + 1, 3) + HEADER as u64 <= fragment;
+            fragment <= LONGEST_FINISHED && !named
+        }
+        _ => false,
+    }
 }
 
 /// It is read.

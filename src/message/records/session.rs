@@ -388,12 +388,17 @@ impl Session {
     pub(in crate::message) fn may_open(
         &self,
         keys: &KeyLog,
-        direction: Direction,
+        place: RecordPlace,
         header: &[u8],
     ) -> Option<Result<(), NotOpened>> {
+        let direction = place.direction;
         let half = &self.halves[direction.index()];
+        // The change of the cipher may have been lost.
+        let hidden =
+            half.epoch == Epoch::Clear && half.lost(place.offset) != Some(0) && !self.is_tls13();
         let sealed = match header.first() {
             Some(&APPLICATION_DATA) => true,
+            Some(&(ALERT | HANDSHAKE)) if hidden => handshake::is_not_clear(header),
             Some(&(ALERT | HANDSHAKE)) => {
                 half.epoch == Epoch::Sealed && !handshake::is_clear_hello(header)
             }
