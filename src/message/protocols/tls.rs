@@ -401,6 +401,9 @@ const HANDSHAKES: &[(u64, &str)] = &[
     (15, "CertificateVerify"),
     (16, "ClientKeyExchange"),
     (20, "Finished"),
+    (22, "CertificateStatus"),
+    (24, "KeyUpdate"),
+    (25, "CompressedCertificate"),
 ];
 
 /// Names of records.

@@ -21,6 +21,7 @@ pub(super) const ENCRYPTED_EXTENSIONS: u8 = 8;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const FINISHED: u8 = 20;
 pub(super) const KEY_UPDATE: u8 = 24;
+const COMPRESSED_CERTIFICATE: u8 = 25;
 
 /// The random number of a ServerHello that asks for another ClientHello (RFC 8446, 4.1.3).
 const RETRY: [u8; 32] = [
@@ -70,6 +71,17 @@ pub struct ServerHello<'a> {
     pub extensions: Extensions<'a>,
 }
 
+/// A Certificate that is compressed (RFC 8879, 4).
+#[derive(Clone, Copy, Debug)]
+pub struct CompressedCertificate<'a> {
+    /// The algorithm, by its number in IANA's registry.
+    pub algorithm: u16,
+    /// Octets of the body that it was made of.
+    pub len: u64,
+    /// What became of them.
+    pub octets: &'a [u8],
+}
+
 /// Extensions of a hello (RFC 8446, 4.2): those that are whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extensions<'a>(&'a [u8]);
@@ -113,7 +125,11 @@ pub(super) fn is_not_clear(record: &[u8]) -> bool {
 
 /// It is read.
 pub(super) const fn is_of_use(kind: u8) -> bool {
-    is_hello(kind) || matches!(kind, ENCRYPTED_EXTENSIONS | CERTIFICATE)
+    is_hello(kind)
+        || matches!(
+            kind,
+            ENCRYPTED_EXTENSIONS | CERTIFICATE | COMPRESSED_CERTIFICATE
+        )
 }
 
 /// It is a hello.
@@ -193,6 +209,25 @@ impl<'a> HandshakeMessage<'a> {
     /// The extensions of EncryptedExtensions (RFC 8446, 4.3.1).
     pub fn encrypted_extensions(&self) -> Option<Extensions<'a>> {
         (self.kind == ENCRYPTED_EXTENSIONS).then(|| Extensions::at(self.body, 0))
+    }
+
+    /// The body of a Certificate, compressed. None where it is another message.
+    pub fn compressed_certificate(&self) -> Option<CompressedCertificate<'a>> {
+        let end = skip(self.body, 5, 3).filter(|_| self.kind == COMPRESSED_CERTIFICATE)?;
+        Some(CompressedCertificate {
+            algorithm: u16::from_be_bytes(*self.body.first_chunk()?),
+            len: number(self.body, 2, 3),
+            octets: self.body.get(8..end)?,
+        })
+    }
+
+    /// The Certificate whose body this is, as the other side would have read it in place of this message.
+    pub const fn with_certificate<'b>(&self, body: &'b [u8]) -> HandshakeMessage<'b> {
+        HandshakeMessage {
+            kind: CERTIFICATE,
+            body,
+            hidden: self.hidden,
+        }
     }
 
     /// The certificates of a chain, in DER, the sender's own first (RFC 8446, 4.4.2; RFC 5246, 7.4.2). None where it is another message.

@@ -28,7 +28,9 @@ use no_primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_b
 #[cfg(feature = "decrypt")]
 use primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
 
-pub use handshake::{ClientHello, Extensions, HandshakeMessage, ServerHello, numbers};
+pub use handshake::{
+    ClientHello, CompressedCertificate, Extensions, HandshakeMessage, ServerHello, numbers,
+};
 pub use keylog::{AddedSecrets, FoundSessions, KeyLog};
 pub(super) use session::{
     APPLICATION_DATA, Lost, NotOpened, Opened, RecordPlace, SaidMessage, Session,

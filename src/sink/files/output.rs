@@ -16,7 +16,7 @@ use crate::message::records::HandshakeMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
 use crate::sink::output::Output;
 use crate::sink::saved::{StateError, StateReader, StateWriter};
-use crate::sink::tls::certificate_name;
+use crate::sink::tls::{certificate_name, decompressed};
 use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
@@ -238,8 +238,15 @@ impl MessageSink for Files {
         to: &mut StreamContext<'_, FilesState>,
         message: &HandshakeMessage<'_>,
     ) {
-        let chain = message.certificates().filter(|_| self.hears_handshakes());
-        for der in chain.into_iter().flatten() {
+        if !self.hears_handshakes() {
+            return;
+        }
+        let decompressed = decompressed(message);
+        let certificate = decompressed
+            .as_deref()
+            .map(|body| message.with_certificate(body));
+        let message = certificate.as_ref().unwrap_or(message);
+        for der in message.certificates().into_iter().flatten() {
             if self.certificates.len() >= CERTIFICATES {
                 // Some are written again then.
                 let forgotten = std::mem::take(&mut self.certificates).len();

@@ -4,6 +4,8 @@ mod certificate;
 mod fingerprint;
 mod suites;
 
+pub(in crate::sink) use certificate::decompressed;
+
 use crate::base::context::Context;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
@@ -42,6 +44,11 @@ struct CertificateSeen {
 impl TlsSeen {
     /// Reads on.
     pub(super) fn add(&mut self, message: &HandshakeMessage<'_>, cx: &mut Context) {
+        let decompressed = decompressed(message);
+        let certificate = decompressed
+            .as_deref()
+            .map(|body| message.with_certificate(body));
+        let message = certificate.as_ref().unwrap_or(message);
         if let Some(hello) = message.client_hello() {
             self.client_hello(&hello);
         } else if let Some(hello) = message.server_hello() {
