@@ -255,9 +255,9 @@ impl Inputs {
     }
 
     /// Gives the key logs of TLS that pcapng files hold to `found`, all of them before anything is read: they may stand behind the packets
-    /// they are for. Of inputs that cannot be read twice there are none, and none of compressed files, which would take twice as long.
+    /// they are for. Of inputs that cannot be read twice there are none.
     ///
-    /// Each such file is read once for that, block header by block header.
+    /// Each such file is read once for that, block header by block header; a compressed one is decompressed once more.
     pub fn key_logs(&self, found: &mut dyn FnMut(&[u8])) {
         for input in &self.waiting {
             let path = path(&input.name);

@@ -135,7 +135,7 @@ pub(super) struct Args {
     /// protocol has without TLS (80 for 443), so that readers know what it is. Records that cannot be opened stay what they are.
     /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. Key logs that a pcapng
     /// capture holds itself (editcap --inject-secrets) need no option, but for --keep-secrets: in a file they are looked for before its packets
-    /// are read; in a pipe, and in a compressed file, they are used from where they stand on, and for what --keylog-wait holds.
+    /// are read (a compressed file is decompressed once more for that, unless --tls records is given); in a pipe they are used from where they stand on, and for what --keylog-wait holds.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", hide_short_help = true)]
     pub(super) keylog: Vec<PathBuf>,
 

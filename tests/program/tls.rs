@@ -459,6 +459,15 @@ fn keys_behind_their_packets_open_them() {
         String::from_utf8_lossy(&command.output().expect("runs").stdout),
         opened
     );
+    // Also of one that is compressed.
+    let packed = dir.path().join("behind.pcapng.gz");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&behind).expect("memory");
+    fs::write(&packed, gzip.finish().expect("memory")).expect("a file");
+    assert_eq!(
+        run(["-p", &packed.display().to_string()], b"").text(),
+        opened
+    );
     // Two captures of one run: those of the second open the first.
     let first = testdata("tls/tls13-aes256.pcap").display().to_string();
     let both = run(["-p", &first, &path.display().to_string()], b"").text();
