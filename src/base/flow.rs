@@ -257,9 +257,17 @@ pub struct Flow {
     pub reused: bool,
     /// Link header of each direction's first packet.
     pub links: [LinkHeader; 2],
-    /// Its octets were encrypted on the wire: source and destination port, of the forward direction, that they would have had in
-    /// clear.
-    pub decrypted: Option<(u16, u16)>,
+    /// Its octets were encrypted on the wire.
+    pub decrypted: Option<DecryptedPorts>,
+}
+
+/// Source and destination port, of the forward direction, of what was encrypted on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DecryptedPorts {
+    /// Those that it had.
+    pub encrypted: (u16, u16),
+    /// Those that it would have had in clear.
+    pub clear: (u16, u16),
 }
 
 impl Flow {
@@ -286,7 +294,7 @@ impl Flow {
 
     /// The same, as they hint at what is spoken: of what was encrypted, those that it would have had in clear.
     pub(crate) fn hints(&self, direction: Direction) -> (u16, u16) {
-        match (self.decrypted, direction) {
+        match (self.decrypted.map(|ports| ports.clear), direction) {
             (None, _) => self.ports(direction),
             (Some(ports), Direction::Forward) => ports,
             (Some((src, dst)), Direction::Reverse) => (dst, src),

@@ -132,7 +132,7 @@ pub(super) struct Args {
     /// Browsers, curl, Python, Go and Java agents write one where the environment variable SSLKEYLOGFILE, or an option of theirs, names
     /// a file. `env` is the file that this variable names here. It is read on while it grows. What the records hold is treated as any
     /// other stream: messages are found in it, and written to all outputs instead of the records (--dump writes it to NAME.decrypted beside them). As packets it has the port that its
-    /// protocol has without TLS (80 for 443), so that readers know what it is. Records that cannot be opened stay what they are.
+    /// protocol has without TLS (80 for 443), so that readers know what it is; a comment has the ports that it had (pcapng). Records that cannot be opened stay what they are.
     /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. Key logs that a pcapng
     /// capture holds itself (editcap --inject-secrets) need no option, but for --keep-secrets: in a file they are looked for before its packets
     /// are read (a compressed file is decompressed once more for that, unless --tls records is given); in a pipe they are used from where they stand on, and for what --keylog-wait holds.

@@ -17,7 +17,7 @@ use super::records::{
 };
 use crate::base::context::Context;
 use crate::base::counters::DecryptedCounters;
-use crate::base::flow::{Direction, Flow};
+use crate::base::flow::{DecryptedPorts, Direction, Flow};
 use crate::base::message::{Extent, Kind};
 use crate::base::place::OctetOffset;
 use crate::base::protocol::{NO_PROTOCOL, Name};
@@ -403,7 +403,10 @@ impl<C: Default> Inside<C> {
         Self {
             conversation: C::default(),
             flow: Flow {
-                decrypted: Some(plain),
+                decrypted: Some(DecryptedPorts {
+                    encrypted: ports,
+                    clear: plain,
+                }),
                 ..*at.flow
             },
             sides: at.sides.map(|side| Side {

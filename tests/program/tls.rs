@@ -1,7 +1,7 @@
 //! TLS whose keys are known: what was sent comes out, also where packets are missing, and no secret does.
 
 use crate::common::{self, counter, fields, inet_asm, run, sha256, testdata, tshark};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -652,6 +652,84 @@ fn connections_say_what_tls_they_have() {
             "{table}"
         );
     }
+}
+
+/// What the objects of a run say of each message and exchange, but for when and on which ports, by the number that the client's port begins with.
+fn said_inside(args: &[&str]) -> BTreeMap<u64, Vec<serde_json::Value>> {
+    let folder = testdata("tls/inside");
+    let mut command = inet_asm(["-q", "-j"]);
+    let out = command.args(args).current_dir(folder).output();
+    let out = out.expect("runs").stdout;
+    let mut all = BTreeMap::<_, Vec<_>>::new();
+    for line in String::from_utf8(out).expect("text").lines() {
+        let mut object: serde_json::Value = serde_json::from_str(line).expect("an object");
+        let fields = object.as_object_mut().expect("an object");
+        let sealed = fields.remove("decrypted").is_some() || args.len() == 1;
+        let ports = ["src_port", "dst_port"].map(|name| fields.remove(name));
+        let client = ports.into_iter().flatten().filter_map(|port| port.as_u64());
+        let client = client.max().expect("a port");
+        for name in [
+            "time",
+            "ts",
+            "frame",
+            "first_time",
+            "first_frame",
+            "connection",
+            "acknowledged",
+            "acknowledged_at",
+            "request_frame",
+            "response_frame",
+            "delay",
+            "duration",
+        ] {
+            fields.remove(name);
+        }
+        if sealed && matches!(object["type"].as_str(), Some("message" | "exchange")) {
+            all.entry(client).or_default().push(object);
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_spoken_in_tls_is_found_as_in_clear() {
+    let clear = said_inside(&["clear.pcap"]);
+    assert_eq!(clear.len(), 22);
+    let keys = ["--keylog", "sealed.keys", "sealed.pcap"];
+    assert_eq!(said_inside(&keys), clear);
+    // Readers find it too, and the comment has the port that it had.
+    let folder = testdata("tls/inside");
+    let read = |args: &[&str]| {
+        let mut command = inet_asm(["-q", "-w", "-", "--format", "pcapng"]);
+        let out = command.args(args).current_dir(&folder).output();
+        let columns = ["tcp.port", "_ws.col.Protocol", "frame.comment"];
+        let mut lines = fields("tcp.len > 0", &columns, &[], &out.expect("runs").stdout);
+        lines.retain(|line| line[2].starts_with("decrypted: ") == (args.len() > 1));
+        lines
+    };
+    let (clear, sealed) = (read(&["clear.pcap"]), read(&keys));
+    let columns = |lines: &[Vec<String>]| -> Vec<_> {
+        // Of the ports the client's: that of a server with HTTP may have been another one.
+        let client = |line: &Vec<String>| {
+            line[0]
+                .split(',')
+                .find(|port| port.starts_with("100"))
+                .map(str::to_owned)
+        };
+        lines
+            .iter()
+            .map(|line| (client(line), line[1].clone()))
+            .collect()
+    };
+    let mut protocols = [columns(&clear), columns(&sealed)];
+    protocols.iter_mut().for_each(|all| all.sort());
+    assert_eq!(protocols[0], protocols[1]);
+    let dot = sealed
+        .iter()
+        .find(|line| line[1] == "DNS")
+        .expect("DNS over TLS");
+    assert_eq!(dot[0], "10000,53");
+    assert_eq!(dot[2], "decrypted: TLS between ports 10000 and 853");
 }
 
 #[test]

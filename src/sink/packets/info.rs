@@ -1,11 +1,18 @@
 //! What a comment (`--info`) or a pdu says of a message.
 
 use crate::base::context::Context;
+use crate::base::flow::Flow;
 use crate::base::state::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// Frames and gaps of a message that a comment lists. They wait with the open message, and nobody reads a longer list.
 const LISTED: usize = 100;
+
+/// The comment on what was encrypted on the wire: its ports there.
+pub(super) fn decrypted(flow: &Flow) -> Option<String> {
+    let (from, to) = flow.decrypted?.encrypted;
+    Some(format!("decrypted: TLS between ports {from} and {to}"))
+}
 
 /// What a comment or a pdu says of a message.
 #[derive(Debug, Default, Serialize, Deserialize)]

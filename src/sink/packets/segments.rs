@@ -2,6 +2,7 @@
 
 use super::connection::{NONE, PacketConnection, StreamRef, acknowledgment, ends, first_offset};
 use super::file::FileFormat;
+use super::info;
 use super::pending::{HEADROOM, PendingMessage};
 use super::synthetic::{self, Ends, FIN, PSH, PacketHeaders, Payload, SYN, TcpFields, Wire};
 use super::writing::{PacketOutput, PduMessage, clamp};
@@ -54,6 +55,7 @@ impl PacketOutput {
             let whole = piece.data.len() + no_body(self.wire, conn, open, end);
             let payload = self.payload(piece.data, whole, piece.sum);
             let headers = self.segment(place, conn, &ends, open.seq(open.at), PSH, &payload);
+            self.tell_decrypted(place.flow);
             self.record(cx, &headers, piece.data, &payload);
             conn.written[place.direction.index()] = piece.offset + piece.data.len() as u64;
             open.done = true;
@@ -289,6 +291,13 @@ impl PacketOutput {
         open.hole_end = 0;
     }
 
+    /// The packet that comes next has a comment with the ports that its octets had, if they were encrypted.
+    fn tell_decrypted(&mut self, flow: &Flow) {
+        if self.form.format == FileFormat::Pcapng {
+            self.comments.extend(info::decrypted(flow));
+        }
+    }
+
     /// Writes one segment of `whole` octets, of which those that wait are there.
     pub(super) fn write_pending(
         &mut self,
@@ -313,6 +322,11 @@ impl PacketOutput {
             whole,
             Some(open.sum).filter(|_| !open.pending.is_empty()),
         );
+        // On the last packet only: that is where a reader shows the message.
+        let last = flags & PSH != 0;
+        if last || self.wire == Wire::Pdu {
+            self.tell_decrypted(place.flow);
+        }
         // A pdu is one record with all of the message, whatever its length.
         if self.wire == Wire::Pdu {
             if let Some(about) = &open.about {
@@ -325,9 +339,8 @@ impl PacketOutput {
                 self.pdu(cx, ends, about, &pdu);
             }
         } else {
-            // On the last packet only: that is where a reader shows the message.
             if let Some(about) = &open.about
-                && flags & PSH != 0
+                && last
                 && self.form.info
             {
                 self.comments.push(about.text());
