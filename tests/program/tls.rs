@@ -4,7 +4,7 @@ use crate::common::{self, counter, fields, inet_asm, run, sha256, testdata, tsha
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -415,7 +415,7 @@ fn a_capture_brings_its_own_keys() {
 }
 
 /// A pcapng capture with a key log in it: ahead of the packets, and behind all of them.
-fn with_secrets(name: &str, dir: &std::path::Path) -> [Vec<u8>; 2] {
+fn with_secrets(name: &str, dir: &Path) -> [Vec<u8>; 2] {
     let (_, keys) = of(name);
     let with = dir.join("with.pcapng");
     let plain = testdata("tls").join(name).with_extension("pcap");
@@ -488,51 +488,49 @@ fn keys_behind_their_packets_open_them() {
 fn a_key_that_comes_late_opens_what_waited_for_it_or_is_counted() {
     let (capture, keys) = of("tls12-gcm");
     let dir = tempdir().expect("a folder");
-    let fifo = dir.path().join("keys");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
-    let path = fifo.display().to_string();
+    let fifos = ["waits", "too-late"].map(|name| dir.path().join(name));
+    let made = Command::new("mkfifo").args(&fifos).status();
+    assert!(made.expect("mkfifo").success());
     let opened = run(["-p", "--keylog", &keys, "-"], &capture).ok();
     let plain = run(["-p", "-"], &capture).ok();
-    let late = |wait: &str| {
-        let args = [
-            "-p",
-            "-s",
-            "--live",
-            "--keylog-wait",
-            wait,
-            "--keylog",
-            &path,
-            "-",
-        ];
+    // The keys come two seconds late; `ends`: all that comes of the connections, and the end of the input, comes before any of them.
+    let late = |fifo: &Path, wait: &[&str], ends: bool| {
+        let path = fifo.display().to_string();
+        let args = [&["-p", "-s", "--live", "--keylog", &path][..], wait, &["-"]].concat();
         let mut child = common::start(&mut inet_asm(args));
-        // All that comes of the connections comes before any of their keys, and so does the end of the input.
-        child
-            .stdin
-            .take()
+        let mut stdin = child.stdin.take();
+        stdin
+            .as_mut()
             .expect("stdin")
             .write_all(&capture)
             .expect("written");
-        thread::sleep(Duration::from_millis(300));
-        let mut fifo = fs::File::options()
-            .write(true)
-            .open(&fifo)
-            .expect("the key log");
-        fifo.write_all(&fs::read(&keys).expect("keys"))
+        if ends {
+            stdin = None;
+        }
+        thread::sleep(Duration::from_secs(2));
+        let mut fifo = fs::File::options().write(true).open(fifo);
+        fifo.as_mut()
+            .expect("the key log")
+            .write_all(&fs::read(&keys).expect("keys"))
             .expect("written");
-        drop(fifo);
+        drop((fifo, stdin));
         child.wait_with_output().expect("ends")
     };
-    let done = late("20s");
+    let (done, too_late) = thread::scope(|scope| {
+        let waits = scope.spawn(|| late(&fifos[0], &["--keylog-wait", "20s"], true));
+        // What waits by itself waits for one second.
+        let too_late = late(&fifos[1], &[], false);
+        (waits.join().expect("no panic"), too_late)
+    });
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.stdout, opened, "{said}");
     assert_eq!(counter(&said, "decrypted.awaited_in_vain"), 0);
     assert!(counter(&said, "decrypted.awaited") > 0);
+    let said = String::from_utf8_lossy(&too_late.stderr).into_owned();
+    assert_eq!(too_late.stdout, plain, "{said}");
+    let awaited = counter(&said, "decrypted.awaited");
+    assert!(awaited > 0);
+    assert_eq!(counter(&said, "decrypted.awaited_in_vain"), awaited);
     // By the times of the capture nothing waits for longer than its packets say.
     let none = dir.path().join("none");
     fs::write(&none, "").expect("a file");
