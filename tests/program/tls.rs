@@ -692,7 +692,7 @@ fn said_inside(args: &[&str]) -> BTreeMap<u64, Vec<serde_json::Value>> {
 #[test]
 fn what_is_spoken_in_tls_is_found_as_in_clear() {
     let clear = said_inside(&["clear.pcap"]);
-    assert_eq!(clear.len(), 22);
+    assert_eq!(clear.len(), 23);
     let keys = ["--keylog", "sealed.keys", "sealed.pcap"];
     assert_eq!(said_inside(&keys), clear);
     // Readers find it too, and the comment has the port that it had.
@@ -728,6 +728,72 @@ fn what_is_spoken_in_tls_is_found_as_in_clear() {
         .expect("DNS over TLS");
     assert_eq!(dot[0], "10000,53");
     assert_eq!(dot[2], "decrypted: TLS between ports 10000 and 853");
+}
+
+/// The body of a response ends with the connection: it is whole only if no record before that is missing, or is not opened.
+#[test]
+fn what_ends_with_the_connection_is_whole_only_without_a_missing_record() {
+    let folder = testdata("tls/inside");
+    let capture = common::read(&folder.join("sealed.pcap"));
+    let segments = common::segments(&capture);
+    let client = segments
+        .iter()
+        .map(|segment| segment.source_port)
+        .filter(|port| *port != 443)
+        .rfind(|port| *port >= 10000);
+    let client = client.expect("a client");
+    let to = destinations(&capture);
+    let of = (0..segments.len())
+        .filter(|place| segments[*place].source_port == client || to[*place] == client);
+    let of: Vec<_> = of.collect();
+    let others: Vec<_> = (0..segments.len())
+        .filter(|place| !of.contains(place))
+        .collect();
+    let response = |lost: &[usize]| {
+        let lost = [&others[..], lost].concat();
+        let keys = folder.join("sealed.keys").display().to_string();
+        let out = run(
+            ["-q", "-j", "--keylog", &keys, "-"],
+            &without(&capture, &lost),
+        )
+        .text();
+        let objects = out
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
+        let mut responses = objects.filter(|object| {
+            object["type"] == "message"
+                && object["kind"] == "response"
+                && object["protocol"] == "http"
+        });
+        responses.next().map(|object| {
+            (
+                object["whole"] == true,
+                object["octets"].as_u64().expect("octets"),
+            )
+        })
+    };
+    let (whole, all) = response(&[]).expect("a response");
+    assert!(whole && all > 1500);
+    let mut cut = 0;
+    for place in &of {
+        // Each packet is lost by itself, and with all that come behind it in its direction, but for what ends the connection.
+        let port = segments[*place].source_port;
+        let behind = of.iter().copied().filter(|other| {
+            other >= place
+                && segments[*other].source_port == port
+                && !segments[*other].payload.is_empty()
+        });
+        for lost in [vec![*place], behind.collect()] {
+            if let Some((whole, octets)) = response(&lost) {
+                assert!(
+                    !whole || octets == all,
+                    "without {lost:?}: {octets} of {all}"
+                );
+                cut += u64::from(!whole);
+            }
+        }
+    }
+    assert!(cut >= 4, "{cut}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ const OCTETS_TRIED: u64 = 16 << 20;
 const FAILURES: u8 = 8;
 /// Keys that are tried for a record of a connection whose ClientHello is missing, with each of the following.
 // Of some thousand connections at once; those near it in the key log come first.
-const GUESSES: u64 = 1 << 12;
+const GUESSES: u64 = 1 << 14;
 /// Sessions that are looked at for the price of a trial.
 const LOOKED: u64 = 64;
 /// Numbers that are tried with each, one after the other.
