@@ -2080,7 +2080,7 @@ impl<M: MessageSink> Extractor<M> {
                     let mut found = false;
                     // Only supposed: each stretch is searched for a start line before it is passed.
                     if supposed && n > 0 {
-                        match self.search(at, view, pos, n) {
+                        match self.search(at, view, pos, (n, false)) {
                             Found::At(next) if next < n => (n, found) = (next, true),
                             Found::At(_) => {}
                             // What could be the begin of a start line stays, until more of it is
@@ -2579,7 +2579,7 @@ impl<M: MessageSink> Extractor<M> {
         at: &mut ConversationContext<'_, M>,
         view: &OctetView<'_>,
         pos: usize,
-        n: usize,
+        (n, last): (usize, bool),
     ) -> Found {
         let mut place = self.place(at, view, pos);
         let rest = &view.octets[pos..];
@@ -2588,6 +2588,9 @@ impl<M: MessageSink> Extractor<M> {
             // Else a line cut by the end of the range would be taken for one cut by the end of the
             // stream.
             place.next = Following::Octets;
+        } else if last && place.next == Following::Octets {
+            // It has been waited for more for too long: what is there has to be enough, as before a gap.
+            place.next = Following::Gap;
         }
         at.state
             .framer_mut(at.direction)
@@ -2626,7 +2629,7 @@ impl<M: MessageSink> Extractor<M> {
         let mut looked = 0;
         let offset = view.offset + pos as u64;
         let found = outlook.look(0, rest, offset, last, &mut looked, |rest, from| {
-            let found = self.search(at, view, pos + from, rest.len());
+            let found = self.search(at, view, pos + from, (rest.len(), last));
             let keep = match found {
                 Found::At(n) => n,
                 Found::Nowhere { keep } => keep,
