@@ -528,3 +528,49 @@ fn a_message_inside_a_body_whose_header_was_lost_cannot_be_told_from_a_true_one(
         "nothing tells that it is none"
     );
 }
+
+/// Behind a hole a message lies whole, and the header of the next one is there, whose rest is late: a beginning that is waited for too long is
+/// judged by what there is.
+#[test]
+fn a_message_that_lies_whole_comes_out_though_what_follows_it_is_late() {
+    use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, SYN, behind};
+    let record = |len: u16| {
+        let mut record = vec![23, 3, 3];
+        record.extend(len.to_be_bytes());
+        record.extend(common::build::body(len.into()));
+        record
+    };
+    // What the server sends: of the first only that it was there, of the third a piece.
+    let lengths = [10_000, 16_000, 16_000, 16_000];
+    let records = lengths.map(record);
+    let stream = records.concat();
+    let at = |n: usize| records[..n].iter().map(Vec::len).sum::<usize>();
+    let seq = |offset: usize| behind(5000, &stream[..offset]);
+    let ask = record(64);
+    let asked = behind(1323, &ask);
+    let mut pcap = Pcap::new();
+    let send = |pcap: &mut Pcap, from: usize, to: usize| {
+        for at in (from..to).step_by(1448) {
+            let end = to.min(at + 1448);
+            pcap.server(seq(at), asked, ACK, &stream[at..end]);
+        }
+    };
+    pcap.server(4999, 1001, SYN | ACK, b"")
+        .client(1323, seq(at(1)), ACK | PSH, &ask);
+    send(&mut pcap, at(1), at(2) + 7240);
+    send(&mut pcap, at(2) + 8688, at(3));
+    pcap.client(asked, seq(at(3)), ACK | PSH, &ask);
+    send(&mut pcap, at(3), at(3) + 14_480);
+    for _ in 0..60 {
+        pcap.datagram(CLIENT, SERVER, b"time goes on").wait(20);
+    }
+    let lines = run(["-j", "-q", "-"], &pcap.file).text();
+    let objects = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
+    let whole = objects.filter(|object| object["protocol"] == "tls" && object["whole"] == true);
+    let lengths: Vec<_> = whole
+        .map(|object| object["length"].as_u64().expect("a length") - 5)
+        .collect();
+    assert_eq!(lengths, [64, 64, 16_000], "{lines}");
+}
