@@ -48,6 +48,7 @@ impl Timestamp {
 
 /// The seconds from one time to another, with six digits behind the point: below 0 where it lies before it, since packets are captured
 /// in any order, and messages end in any.
+#[cfg(feature = "sink")] // for outputs
 pub(crate) fn seconds_from(from: Timestamp, to: Timestamp) -> String {
     let (sign, span) = if to < from {
         ("-", from.since(to))

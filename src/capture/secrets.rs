@@ -1,7 +1,10 @@
 //! A first pass over a capture file that can be read again: the key logs of TLS in it, which may stand behind the packets they are for.
 
+#[cfg(feature = "decompress")]
 use super::decompress::Decompress;
 use super::pcapng::{self, KEPT_BLOCKS, MAX_BLOCK, TLS_KEY_LOG};
+#[cfg(not(feature = "decompress"))]
+use super::plain::Plain as Decompress;
 use super::record::RecordLook;
 use crate::base::packet::CaptureBlock;
 use crate::base::packet::word;
