@@ -818,7 +818,7 @@ pub(super) struct Args {
 
     /// Show on stderr how far a run has come: bytes, rate, time left, messages
     ///
-    /// auto: where all inputs are regular files, stderr is a terminal, and the run takes longer than a second; not where stdout is a
+    /// auto: where all inputs are regular files, stderr is a terminal that is not dumb (TERM), and the run takes longer than a second; not where stdout is a
     /// pipe, whose reader may show something on the same terminal. Never beside lines of messages on the same terminal, and not with
     /// --trace or --quiet. It is taken away at the end.
     #[arg(

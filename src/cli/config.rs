@@ -352,6 +352,31 @@ fn check_inputs(args: &Args, inputs: &[OsString]) -> Result<(), clap::Error> {
             ),
         ));
     }
+    let missing = |name: &&str| !Path::new(name).exists();
+    let asked = names()
+        .filter(|name| ["help", "version"].contains(name))
+        .find(missing);
+    if let Some(word) = asked {
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!("{word}: there is no such input: did you mean --{word}?"),
+        ));
+    }
+    // Several of them are one value.
+    let protocol = names()
+        .filter(|name| known_name(name).is_some())
+        .find(missing);
+    if let Some(name) = protocol {
+        let mut all = args.protocols.clone();
+        all.push(name.to_owned());
+        return Err(error(
+            ErrorKind::ValueValidation,
+            format_args!(
+                "{name}: there is no such input: did you mean --protocols {}?",
+                all.join(",")
+            ),
+        ));
+    }
     // A name of a file behind -j, and not behind its equals sign.
     let json = args.json.as_ref().filter(|target| target.name == "-");
     let named = names().find(|name| has_ending(name, ".json") || has_ending(name, ".jsonl"));
@@ -947,7 +972,12 @@ const LIVE_KEYLOG_WAIT: Duration = Duration::from_secs(1);
 /// As <https://no-color.org> has it; and a terminal that says it is dumb shows escape sequences as they are.
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+    set("NO_COLOR") || terminal_is_dumb()
+}
+
+/// The terminal can do no more than show characters.
+pub(super) fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// What people read may have characters that are none of ASCII (POSIX, 8.2: the first of these that is set names the locale).

@@ -364,7 +364,7 @@ const ENVIRONMENT: &str = "\
 .TP
 \\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR
 The first of them that is set and not empty names the locale. Where none is, or it is not one of UTF-8, what people read (\\fB--print\\fR, \\fB--follow\\fR, \
-\\fB--stats\\fR, \\fB--trace\\fR, messages) is ASCII: arrows are > and <, what is cut ends with ~, and other characters are escaped, as \\e\\eu{e9}. Tables, JSON \
+\\fB--stats\\fR, \\fB--trace\\fR, messages) is ASCII: arrows are > and <, what is cut ends with ~, and other characters are escaped, as \\eu{e9}. Tables, JSON \
 and HAR are UTF-8 always.
 .TP
 \\fBNO_COLOR\\fR

@@ -14,7 +14,8 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .map(|known| (likeness(&name, &known.to_ascii_lowercase()), known))
         .filter(|(near, _)| *near > NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        // Of several that are as near, the first.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, known)| known)
 }
 
@@ -65,6 +66,7 @@ mod tests {
         assert_eq!(nearest("tcp.lost_", counters), Some("tcp.lost_octets"));
         assert_eq!(nearest("tcp.los", counters), Some("tcp.lost"));
         assert_eq!(nearest("lost_octets", counters), Some("tcp.lost_octets"));
+        assert_eq!(nearest("stat", ["stats", "state"]), Some("stats"));
         assert_eq!(nearest("", names), None);
     }
 }

@@ -1,6 +1,6 @@
 //! `--progress`: a bar on stderr that says how far a run has come.
 
-use super::config::Config;
+use super::config::{Config, terminal_is_dumb};
 use super::lines;
 use super::values::ShownProgress;
 use crate::capture::input_path;
@@ -43,7 +43,8 @@ impl Progress {
             return None;
         }
         let total = total(&config.inputs);
-        if !always && (total.is_none() || !io::stderr().is_terminal() || is_read(config)) {
+        let shows = io::stderr().is_terminal() && !terminal_is_dumb();
+        if !always && (total.is_none() || !shows || is_read(config)) {
             return None;
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());

@@ -126,6 +126,7 @@ fn elsewhere(option: &str) -> Option<&'static str> {
         "-N" => "addresses are never looked up: leave it out",
         "-K" => "--checksums ignore takes wrong checksums",
         "-P" => "-p prints beside -w",
+        "-o" => "-w FILE writes packets, -x DIR files, --dump DIR streams",
         _ => return None,
     })
 }
@@ -361,6 +362,15 @@ mod tests {
                 "-p --table -j",
                 "stdout: --print, --table, --json write there: choose one",
             ),
+            (
+                "--protocols HTTP dns",
+                "dns: there is no such input: did you mean --protocols HTTP,dns?",
+            ),
+            (
+                "version",
+                "version: there is no such input: did you mean --version?",
+            ),
+            ("-o x", "-o: is an option of other programs: -w FILE writes"),
             ("-q -5", "-5: is no option: --help shows all"),
             (
                 "-w file:",
