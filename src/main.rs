@@ -48,6 +48,18 @@ fn status_of(written: io::Result<()>) -> ExitCode {
     }
 }
 
+/// The interfaces on stdout; the program that lists them has its own words for what is wrong.
+fn list_interfaces() -> ExitCode {
+    match cli::list_interfaces() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(FAILED),
+        Err(e) => {
+            complain(&format_args!("--list-interfaces: {e}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let signals = match Signals::catch() {
         Ok(signals) => signals,
@@ -99,6 +111,7 @@ fn main() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     let written = match invocation {
+        Invocation::Interfaces => return list_interfaces(),
         Invocation::Run(config) => return ExitCode::from(run(&config, signals)),
         Invocation::SavedConfig(text) => io::stdout().write_all(text.as_bytes()),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),

@@ -24,6 +24,8 @@ _inet_asm_value() {
     local words
     case $1 in
         -r|--read) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
+        -i|--interface) COMPREPLY=(); return 0 ;;
+        -f|--capture-filter) COMPREPLY=(); return 0 ;;
         --sort-delay) COMPREPLY=(); return 0 ;;
         --sort-queue) COMPREPLY=(); return 0 ;;
         --keylog) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
@@ -154,7 +156,7 @@ _inet_asm() {
         return
     fi
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '-r --read --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog --keylog-wait --decrypted-port --tls -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --certificates --index -U --packet-buffered --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets --threads -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
+        COMPREPLY=($(compgen -W '-r --read -i --interface -f --capture-filter -D --list-interfaces --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog --keylog-wait --decrypted-port --tls -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --certificates --index -U --packet-buffered --synchronized --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets --threads -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
         if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
             compopt -o nospace 2>/dev/null
         fi

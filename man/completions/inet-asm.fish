@@ -4,6 +4,8 @@ function __inet_asm_protocols
     and printf '%s\n' $before{104apci,amqp,asap,bgp,bicc,bootp,calcappprotocol,cassandra,cifs,cip,cql,dhcp,dhcpv6,diameter,dicom,dnp3,dns,doip,dtls,dua,e1ap,enip,enrp,ethernetip,f1ap,fractalgeneratorprotocol,ftp,gdt,grpc,gtp,gtpv2,h2,h248,h2c,hnbap,http,http/2,http2,https,iec104,imap,irc,iua,jabber,kafka,lcsap,ldap,llmnr,m2ap,m2pa,m2ua,m3ap,m3ua,mariadb,mbtcp,mdns,megaco,memcache,memcached,modbus,mongo,mongodb,mqtt,mysql,nats,nbap,nbss,netperfmeter,ngap,ntp,opcua,pfcp,pgsql,pingpongprotocol,pop,pop3,postgres,postgresql,proxy,q931,quic,radius,redis,resp,rtcdc,rtmp,rtmpt,rtsp,rua,s1ap,s7,s7comm,sabp,sbcap,sip,smb,smb2,smtp,snmp,socks,someip,ssh,ssl,ssp,stomp,stun,sua,syslog,tftp,tls,tpkt,v5ua,valkey,websocket,x2ap,xmpp,xnap}
 end
 complete -c inet-asm -s r -l read -d 'The same as INPUT' -r -F
+complete -c inet-asm -s i -l interface -d 'Capture on this interface, and show messages as they come; can be repeated' -r
+complete -c inet-asm -s f -l capture-filter -d 'Capture only what this filter chooses (pcap-filter), as \'tcp port 80\'' -r
 complete -c inet-asm -l sort-delay -d 'Sort packets by timestamp, holding each until one this much later arrives [default: off]' -r
 complete -c inet-asm -l sort-queue -d 'Sort packets by timestamp, holding at most N of them [default: off; 100,000 with --sort-delay]' -r
 complete -c inet-asm -l keylog -d 'Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated' -r -F
@@ -122,6 +124,7 @@ elvish\t''
 fish\t''
 powershell\t''
 zsh\t''"
+complete -c inet-asm -s D -l list-interfaces -d 'List the interfaces that -i takes'
 complete -c inet-asm -l sort-files -d 'Read files in the order of their first packets, not in the order they are named'
 complete -c inet-asm -l live -d 'Count silence as time, for a capture that is read as it is made'
 complete -c inet-asm -l keep-secrets -d 'Pass decryption secrets and name resolution blocks of pcapng inputs through; implies --format pcapng'
@@ -129,6 +132,7 @@ complete -c inet-asm -s n -l no-output -d 'Write no messages'
 complete -c inet-asm -l certificates -d 'Extract the certificates that TLS shows too, each once, as NAME.der'
 complete -c inet-asm -l index -d 'Write a page that shows the extracted files: DIR/index.html'
 complete -c inet-asm -s U -l packet-buffered -d 'Flush the output after each message'
+complete -c inet-asm -l synchronized -d 'Flush all outputs behind each packet that is read, before the next one; implies --packet-buffered'
 complete -c inet-asm -l fill-gaps -d 'Write zeros where bytes are missing inside a message'
 complete -c inet-asm -l info -d 'Add a comment to each message: protocol, summary, frames, gaps; implies --format pcapng'
 complete -c inet-asm -l track -d 'Add a comment to each packet with the input frames its bytes came from; implies --format pcapng'

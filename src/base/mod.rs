@@ -3,6 +3,7 @@
 //! Nothing here knows a stage, a protocol or an output.
 
 pub mod checksum;
+pub mod child;
 pub mod chunk_trace;
 pub mod connection_rule;
 pub mod context;

@@ -5,6 +5,7 @@ use super::reader::{Reader, Warning};
 use super::secrets;
 use super::stop::{self, Stop, Stoppable, is_woken};
 use super::totals::Totals;
+use crate::base::child::{self, ChildProgram, EXEC};
 use crate::base::counters::InputCounters;
 use crate::base::packet::Packet;
 use crate::base::sockets::{SocketListener, SocketScheme, SocketStream};
@@ -89,6 +90,12 @@ fn scheme(name: &OsStr) -> Option<(&'static SocketScheme, &str)> {
     Some((SocketScheme::named(word)?, rest))
 }
 
+/// The words of an input that is a command.
+fn command(name: &OsStr) -> Option<&str> {
+    let (word, rest) = name.to_str()?.split_once(':')?;
+    word.eq_ignore_ascii_case(EXEC).then_some(rest)
+}
+
 /// An input that is still to be read.
 struct WaitingInput {
     name: OsString,
@@ -96,6 +103,8 @@ struct WaitingInput {
     file: Option<File>,
     /// Senders come to it until the run is asked to stop.
     listener: Option<SocketListener>,
+    /// It writes what is read.
+    program: Option<ChildProgram>,
 }
 
 impl WaitingInput {
@@ -104,6 +113,7 @@ impl WaitingInput {
             name,
             file: None,
             listener: None,
+            program: None,
         }
     }
 }
@@ -118,6 +128,36 @@ impl<R: Read> Read for CountedRead<R> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let n = self.file.read(octets)?;
         self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// What a program writes, and at its end how it ended.
+struct ProgramRead<R> {
+    from: R,
+    program: Option<ChildProgram>,
+    stop: Option<Stop>,
+}
+
+impl<R: Read> Read for ProgramRead<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let is_stopped = |stop: &Option<Stop>| stop.as_ref().is_some_and(Stop::is_asked);
+        if is_stopped(&self.stop)
+            && let Some(program) = &mut self.program
+        {
+            program.ask_to_end();
+        }
+        let n = self.from.read(octets)?;
+        if n == 0
+            && !octets.is_empty()
+            && let Some(mut program) = self.program.take()
+        {
+            let stopped = is_stopped(&self.stop);
+            if stopped {
+                program.ask_to_end();
+            }
+            program.end(stopped)?;
+        }
         Ok(n)
     }
 }
@@ -240,6 +280,10 @@ impl Inputs {
             } else {
                 input.file = Some(socket.connect().map_err(failed)?.into());
             }
+        } else if let Some(command) = command(&input.name) {
+            let words = child::words(command).map_err(|e| failed(io::Error::other(e)))?;
+            let (program, file) = ChildProgram::writer(&words).map_err(failed)?;
+            (input.program, input.file) = (Some(program), Some(file));
         } else if path != "-" {
             let found = std::fs::metadata(path).map_err(failed)?;
             let file = open(path, self.stop.is_some()).map_err(failed)?;
@@ -371,9 +415,8 @@ impl Inputs {
                 let came = self.next_sender(&listener);
                 let name = next.name.clone();
                 self.waiting.push_front(WaitingInput {
-                    name,
-                    file: None,
                     listener: Some(listener),
+                    ..WaitingInput::new(name)
                 });
                 match came {
                     Ok(Some((sender, from))) => {
@@ -479,8 +522,21 @@ impl Inputs {
         let source: InputSource = match &self.stop {
             Some(stop) if !self.is_file => {
                 let file = Stoppable::new(file, stop.clone());
-                Box::new(CountedRead { file, read })
+                let from = CountedRead { file, read };
+                match next.program {
+                    Some(program) => Box::new(ProgramRead {
+                        from,
+                        program: Some(program),
+                        stop: Some(stop.clone()),
+                    }),
+                    None => Box::new(from),
+                }
             }
+            None if next.program.is_some() => Box::new(ProgramRead {
+                from: CountedRead { file, read },
+                program: next.program,
+                stop: None,
+            }),
             _ => Box::new(CountedRead { file, read }),
         };
         Ok((source, found.len()))

@@ -4,8 +4,8 @@ use super::conditions::Condition;
 use super::values::{
     ChecksumRule, Color, CommandWords, Disabled, LookBehind, ReorderWindow, ShownProgress, Stats,
     Times, TlsForm, Unframed, checksums, command_words, count, count_or_off, decode_as, framer,
-    gap_size, kind, look_behind, media_type, number, output, pattern, period, port, reorder_window,
-    stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
+    gap_size, interface, kind, look_behind, media_type, number, output, pattern, period, port,
+    reorder_window, stats, sum_kind, threads, time, time_or_off, transports, tunnels, when,
 };
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::limits::{Channels, Overlap, Tunnels};
@@ -79,13 +79,41 @@ pub(super) struct Args {
     /// Capture files to read one after the other [default: stdin]
     ///
     /// `-` is stdin. Sockets are tcp://HOST:PORT and unix:PATH, which are connected to, and tcp-listen://HOST:PORT and unix-listen:PATH,
-    /// which senders come to; the man page says more (SOCKETS).
+    /// which senders come to; the man page says more (SOCKETS). exec:COMMAND is what a program writes to its stdout (PROGRAMS).
     #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath, help_heading = "Input")]
     pub(super) inputs: Vec<OsString>,
 
     /// The same as INPUT
     #[arg(short, long = "read", value_name = "INPUT", value_hint = ValueHint::FilePath, action = ArgAction::Append, help_heading = "Input", hide_short_help = true)]
     pub(super) read: Vec<OsString>,
+
+    /// Capture on this interface, and show messages as they come; can be repeated
+    ///
+    /// Runs dumpcap, or tcpdump where that is not there, which needs the rights to capture; what it says is on stderr. `any` is all interfaces (Linux).
+    /// Implies --live. -D lists the interfaces.
+    #[arg(short, long, value_name = "NAME", value_parser = interface, action = ArgAction::Append, help_heading = "Input")]
+    pub(super) interface: Vec<String>,
+
+    /// Capture only what this filter chooses (pcap-filter), as 'tcp port 80'
+    #[arg(
+        short = 'f',
+        long,
+        value_name = "FILTER",
+        requires = "interface",
+        help_heading = "Input",
+        hide_short_help = true
+    )]
+    pub(super) capture_filter: Option<String>,
+
+    /// List the interfaces that -i takes
+    #[arg(
+        short = 'D',
+        long,
+        help_heading = "Input",
+        exclusive = true,
+        hide_short_help = true
+    )]
+    pub(super) list_interfaces: bool,
 
     /// Sort packets by timestamp, holding each until one this much later arrives [default: off]
     ///
@@ -167,7 +195,7 @@ pub(super) struct Args {
     /// these messages go there, and an output without it takes the messages that no other output names), `kind`
     /// (messages, dropped, bypass), `encap` and `format`. A name with a question mark is quoted: file:'what?.pcap'.
     /// In the place of `file:` may stand a socket: tcp://HOST:PORT, unix:PATH, tcp-listen://HOST:PORT, unix-listen:PATH (SOCKETS in the man
-    /// page).
+    /// page), or a program that reads it from its stdin: exec:COMMAND (PROGRAMS).
     #[arg(short, long, value_name = "OUTPUT", value_parser = output(), allow_hyphen_values = true, action = ArgAction::Append, help_heading = "Output")]
     pub(super) write: Vec<Target>,
 
@@ -331,7 +359,7 @@ pub(super) struct Args {
 
     /// Run this command for each extracted file; {} is its path
     ///
-    /// Its words are split at blanks, also within quotes ' and "; no shell reads them. Without {} the path is the last word. As many
+    /// Its words are split as a shell does, with quotes and backslashes; no shell reads them. Without {} the path is the last word. As many
     /// commands run at a time as there are processors; the end of the run waits for them. What they write goes to stderr. Those that
     /// fail are told and counted.
     #[arg(long, value_name = "COMMAND", value_parser = command_words, help_heading = "Output", hide_short_help = true)]
@@ -350,6 +378,12 @@ pub(super) struct Args {
     /// Flush the output after each message
     #[arg(short = 'U', long, help_heading = "Output", hide_short_help = true)]
     pub(super) packet_buffered: bool,
+
+    /// Flush all outputs behind each packet that is read, before the next one; implies --packet-buffered
+    ///
+    /// So no message is behind the packets that are read, also of a file: where a run is killed, what it had read is written. It costs a write for each message.
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    pub(super) synchronized: bool,
 
     /// Write only these connections, to all outputs
     ///

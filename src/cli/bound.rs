@@ -58,6 +58,8 @@ const BOUND: &[&str] = &[
 const FREE: &[&str] = &[
     "inputs",
     "read",
+    "interface",
+    "capture_filter",
     "sort_files",
     "live",
     "keep_secrets",
@@ -67,6 +69,7 @@ const FREE: &[&str] = &[
     "tls",
     "no_output",
     "packet_buffered",
+    "synchronized",
     "on_file",
     "index",
     "checksums",
@@ -117,6 +120,7 @@ const FREE: &[&str] = &[
     "man",
     "completions",
     "list_protocols",
+    "list_interfaces",
 ];
 
 /// Names and values.

@@ -2,6 +2,7 @@
 
 use super::args::{Args, command};
 use super::bound::settings;
+use super::capture_program::CaptureProgram;
 use super::conditions::{Condition, by_known_name};
 use super::ini;
 use super::likeness::{did_you_mean, nearest};
@@ -101,6 +102,8 @@ pub struct Config {
     pub own_keys: bool,
     /// The command line names an input, be it `-`.
     pub named_input: bool,
+    /// Outputs are flushed behind each packet.
+    pub synchronized: bool,
     /// `--sort-delay`; zero: packets are not sorted.
     pub sort_delay: Duration,
     /// `--sort-queue`, in packets; 0: no limit but that of the delay.
@@ -144,6 +147,8 @@ pub enum Invocation {
     Completions(clap_complete::Shell),
     /// The table of protocols on stdout.
     Protocols,
+    /// The interfaces of this machine on stdout.
+    Interfaces,
     /// This file of configuration on stdout.
     SavedConfig(String),
 }
@@ -161,7 +166,7 @@ pub fn parse(
     check_spelling(&args)?;
     let args: Vec<OsString> = args.into_iter().flat_map(follow_forms).collect();
     let (matches, file) = matches(args)?;
-    let args = Args::from_arg_matches(&matches)?;
+    let mut args = Args::from_arg_matches(&matches)?;
     if args.short_help {
         return Ok(Invocation::FirstScreen);
     }
@@ -171,6 +176,9 @@ pub fn parse(
     if args.list_protocols {
         return Ok(Invocation::Protocols);
     }
+    if args.list_interfaces {
+        return Ok(Invocation::Interfaces);
+    }
     if let Some(shell) = args.completions {
         return Ok(Invocation::Completions(shell));
     }
@@ -178,7 +186,10 @@ pub fn parse(
         let saved = ini::save(&matches).map_err(|e| error(ErrorKind::ValueValidation, e))?;
         return Ok(Invocation::SavedConfig(saved));
     }
-    let inputs = inputs(&matches, &args);
+    // A capture that is made now is read as it is made.
+    args.live |= !args.interface.is_empty();
+    args.packet_buffered |= args.synchronized;
+    let inputs = inputs(&matches, &args)?;
     check_limits(&args)?;
     check_company(&matches, &args)?;
     check_inputs(&args, &inputs)?;
@@ -553,6 +564,12 @@ fn idle_options(
             "is about messages that are written, and none are: leave it out",
         ),
         (
+            "synchronized",
+            "--synchronized",
+            buffered || args.extract.is_some() || originals,
+            "is about what is written, and nothing is: leave it out",
+        ),
+        (
             "sort_files",
             "--sort-files",
             inputs.len() > 1,
@@ -684,17 +701,33 @@ fn follow_forms(arg: OsString) -> Vec<OsString> {
     }
 }
 
-/// INPUT and --read are one list, in the order in which they stand on the command line; stdin where it is empty.
-fn inputs(matches: &ArgMatches, args: &Args) -> Vec<OsString> {
+/// INPUT and --read are one list, in the order in which they stand on the command line; stdin where it is empty, or what --interface
+/// stands for.
+fn inputs(matches: &ArgMatches, args: &Args) -> Result<Vec<OsString>, clap::Error> {
     let mut inputs: Vec<(usize, &OsString)> = Vec::new();
     for (id, names) in [("inputs", &args.inputs), ("read", &args.read)] {
         inputs.extend(matches.indices_of(id).into_iter().flatten().zip(names));
     }
     inputs.sort_by_key(|(at, _)| *at);
-    if inputs.is_empty() {
-        return vec!["-".into()];
+    if !args.interface.is_empty() {
+        let alone = match inputs.is_empty() {
+            true => Ok(()),
+            false => Err("does not go with INPUT: leave one of them out".to_owned()),
+        };
+        let captured = alone
+            .and_then(|()| CaptureProgram::find())
+            .and_then(|program| program.input(&args.interface, args.capture_filter.as_deref()));
+        return captured.map(|input| vec![input]).map_err(|what| {
+            error(
+                ErrorKind::ValueValidation,
+                format_args!("--interface: {what}"),
+            )
+        });
     }
-    inputs.into_iter().map(|(_, name)| name.clone()).collect()
+    if inputs.is_empty() {
+        return Ok(vec!["-".into()]);
+    }
+    Ok(inputs.into_iter().map(|(_, name)| name.clone()).collect())
 }
 
 fn config(
@@ -705,7 +738,8 @@ fn config(
 ) -> Result<Config, clap::Error> {
     check_archive(&args, stdout_is_terminal)?;
     check_command(&args)?;
-    let named_input = !(args.inputs.is_empty() && args.read.is_empty());
+    let named = [args.inputs.is_empty(), args.read.is_empty()];
+    let named_input = named.contains(&false) || !args.interface.is_empty();
     let rules = rules(
         args.protocols.clone(),
         args.unframed,
@@ -889,7 +923,8 @@ fn config(
     let choice = choice || sink.messages.count.is_some() || !args.protocols.is_empty();
     // Comments make a pcapng of what is called otherwise.
     let named = |o: &&OutputSpec| {
-        o.form.format == FileFormat::Pcapng && has_ending(&o.target.name, ".pcap")
+        let to = &o.target;
+        to.is_file() && o.form.format == FileFormat::Pcapng && has_ending(&to.name, ".pcap")
     };
     let misnamed = sink
         .outputs
@@ -903,7 +938,8 @@ fn config(
         )
     });
     let mut notes: Vec<_> = notes.collect();
-    let unasked = sink.outputs.iter().filter(|o| o.target.options.is_empty());
+    let files = sink.outputs.iter().filter(|o| o.target.is_file());
+    let unasked = files.filter(|o| o.target.options.is_empty());
     notes.extend(unknown_zone(args.time));
     notes.extend(unasked.filter_map(|o| taken_for_a_name(&o.target.name)));
     Ok(Config {
@@ -945,6 +981,7 @@ fn config(
         sort_files: args.sort_files,
         threads: args.threads,
         live: args.live,
+        synchronized: args.synchronized,
         keep_secrets: args.keep_secrets,
         keylog_wait: match (args.tls, args.keylog_wait) {
             (TlsForm::Records, _) => Duration::ZERO,
@@ -1310,10 +1347,14 @@ const COMPRESSED: &[(&str, &str)] = &[
 /// Refuses a name that says that its file is compressed, which it would not be.
 fn check_endings(sink: &OutputOptions) -> Result<(), clap::Error> {
     let outputs = sink.outputs.iter();
-    let outputs = outputs.map(|output| (&output.target.name, to_stdout(output.what)));
-    let json = sink.json.as_ref().map(|json| (&json.target.name, "-j"));
-    let har = sink.har.as_ref().map(|har| (&har.target.name, "--har -"));
-    for (name, option) in outputs.chain(json).chain(har) {
+    let outputs = outputs.map(|output| (&output.target, to_stdout(output.what)));
+    let json = sink.json.as_ref().map(|json| (&json.target, "-j"));
+    let har = sink.har.as_ref().map(|har| (&har.target, "--har -"));
+    let files = outputs
+        .chain(json)
+        .chain(har)
+        .filter(|(to, _)| to.is_file());
+    for (Target { name, .. }, option) in files {
         let says = |(ending, _): &&(&str, &str)| has_ending(name, ending);
         if let Some((_, program)) = COMPRESSED.iter().find(says) {
             return Err(error(

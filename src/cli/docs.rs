@@ -359,6 +359,26 @@ inet-asm tcp-listen://0.0.0.0:5000 -w tcp-listen://5001     messages of a sensor
 tshark -i TCP@127.0.0.1:5001                                whoever wants to look
 .fi";
 
+/// The section of the man page about programs.
+const PROGRAMS: &str = "\
+An INPUT or an OUTPUT may be a program that runs beside this one, as \\fBexec:COMMAND\\fR. An INPUT is what it writes to its stdout, an OUTPUT is read by it \
+from its stdin. No shell runs it: the command is parted into words as a shell does, with quotes and backslashes, and nothing else has a meaning in it; \
+\\fBexec:\"sh -c '...'\"\\fR is there for pipes and variables. Options of an OUTPUT stand behind a command that is in quotation marks as a whole: \
+\\fBexec:'tshark -r -'?protocol=http\\fR. What the program writes to stderr is on this one's stderr; an OUTPUT's stdout is this one's too.
+.PP
+A program that ends with another status than 0 is told on stderr, and the exit status is 2; what an INPUT's has written until then is used. One that stops reading \
+is a reader that has left, and no error. The end of the run waits for the programs that read its outputs. One that writes an input is asked to end \
+(SIGTERM) when the run is asked to stop, or has no more use for it, and is made to after two seconds.
+.PP
+\\fB-i\\fR \\fINAME\\fR is such an INPUT: it runs dumpcap, or tcpdump where dumpcap is not in PATH or may not be run, with \\fB-f\\fR as its filter, and implies \
+\\fB--live\\fR. Rights to capture are those of that program. Several \\fB-i\\fR need dumpcap. \\fB-D\\fR shows the interfaces as that program lists them.
+.PP
+.nf
+inet-asm -i eth0 -f 'tcp port 80'                  messages as they come
+inet-asm exec:'ssh sensor tcpdump -U -w -' -p      those of another machine
+inet-asm big.pcap -w exec:'tshark -r - -T json'    messages into a program
+.fi";
+
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
@@ -369,6 +389,9 @@ and HAR are UTF-8 always.
 .TP
 \\fBNO_COLOR\\fR
 Where it is set and not empty, nothing is coloured unless \\fB--color always\\fR says so. So it is where \\fBTERM\\fR is dumb.
+.TP
+\\fBPATH\\fR
+Where programs of \\fBexec:\\fR, \\fB-i\\fR and \\fB--on-file\\fR are looked for.
 .TP
 \\fBSSLKEYLOGFILE\\fR
 The key log that \\fB--keylog env\\fR reads. Nothing else reads it.
@@ -502,6 +525,7 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
         PIECES.replace('-', "\\-")
     )?;
     writeln!(out, ".SH SOCKETS\n{}", SOCKETS.replace('-', "\\-"))?;
+    writeln!(out, ".SH PROGRAMS\n{}", PROGRAMS.replace('-', "\\-"))?;
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
         out,

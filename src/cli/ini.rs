@@ -54,14 +54,14 @@ const OTHER: &[(&str, &str, Meaning)] = &[
     ("Input", "SortingQueueDelay", Meaning::Value("sort-delay", "ms")),
     ("Input", "SortingQueueLength", Meaning::Value("sort-queue", "")),
     ("Input", "StoragePointerFilePath", Meaning::Instead("inputs are named, and --sort-files puts them in order")),
-    ("Input", "SynchronizedIO", Meaning::Flag("packet-buffered")),
+    ("Input", "SynchronizedIO", Meaning::Flag("synchronized")),
     ("Log", "LogDetailLevel", Meaning::Verbose),
     ("Log", "LogFilesPath", Meaning::Instead("log-file = FILE in [Observation] takes the messages")),
     ("Output", "RestoreChannels", Meaning::Channels),
     ("Output", "SortingQueueDelay", Meaning::Instead("messages are written in the order in which they end; --pair puts answers behind requests")),
     ("Output", "SortingQueueLength", Meaning::Instead("messages are written in the order in which they end; --pair puts answers behind requests")),
     ("Output", "StoragePointerFilePath", Meaning::Instead("outputs are named, and SIGHUP begins new ones")),
-    ("Output", "SynchronizedIO", Meaning::Flag("packet-buffered")),
+    ("Output", "SynchronizedIO", Meaning::Flag("synchronized")),
     ("RemoteUI", "TCPHost", Meaning::Instead("signals ask a running program: SIGUSR1 prints the counters")),
     ("RemoteUI", "TCPPort", Meaning::Instead("signals ask a running program: SIGUSR1 prints the counters")),
     ("SCTPReassembler", "CollectStreamStats", Meaning::Instead("sctp-stats = PATH in [Operation], or StatsCsvPath, says where they go")),
@@ -101,6 +101,7 @@ const NONE: &[&str] = &[
     "man",
     "completions",
     "list-protocols",
+    "list-interfaces",
 ];
 
 /// The option that counts anew behind each row.
@@ -112,6 +113,7 @@ const COMPANY: &[(&str, &str)] = &[
     ("dump-name", "dump"),
     ("fields", "table"),
     ("follow-form", "follow"),
+    ("capture-filter", "interface"),
 ];
 
 /// What an entry says of an option.

@@ -7,6 +7,7 @@
 
 mod args;
 mod bound;
+mod capture_program;
 mod completions;
 mod conditions;
 pub mod config;
@@ -31,6 +32,7 @@ mod usage;
 mod values;
 
 pub use args::command;
+pub use capture_program::list_interfaces;
 pub use completions::completions;
 pub use config::{Config, Invocation, colors_are_unwanted, parse};
 pub use docs::{asked_for, first_screen, list_protocols, man};

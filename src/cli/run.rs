@@ -344,6 +344,10 @@ impl<'a> Run<'a> {
         // Counters after everything else: the flush at the end still counts.
         self.read_all(progress);
         self.warn();
+        let stopped = self.inputs.is_stopped();
+        for failed in self.assembler.sink().end_programs(stopped) {
+            self.fail(&failed);
+        }
         for (kind, times) in &self.warned {
             if let Some(more @ 1..) = times.checked_sub(WARNINGS) {
                 self.messages.say(
@@ -817,7 +821,8 @@ impl<'a> Run<'a> {
     /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
     fn flush_before_read(&mut self) -> bool {
         self.reads = self.reads.wrapping_add(1);
-        if self.inputs.may_wait() || self.reads.is_multiple_of(GATHERED) {
+        let gathers = !(self.inputs.may_wait() || self.config.synchronized);
+        if !gathers || self.reads.is_multiple_of(GATHERED) {
             self.flush()
         } else {
             true
@@ -899,8 +904,15 @@ impl<'a> Run<'a> {
         let straight = queue.is_none()
             && self.sctp_stats.is_none()
             && self.history.is_none()
-            && self.key_wait.is_none();
+            && self.key_wait.is_none()
+            && !self.config.synchronized;
+        let mut flushed = true;
         loop {
+            // Before the next one is read: what is written is no more behind.
+            if !flushed && !self.flush() {
+                return Ok(());
+            }
+            flushed = !self.config.synchronized;
             while straight
                 && *interfaces > 0
                 && let Some(packet) = self.inputs.next_plain()

@@ -111,8 +111,8 @@ pub fn one_line(e: &clap::Error) -> String {
 /// What does here what an option of tcpdump or tshark does, for fingers used to it.
 fn elsewhere(option: &str) -> Option<&'static str> {
     Some(match option {
-        "-Y" | "-R" | "-f" => "--connection, --protocols, --kind and --match choose messages here",
-        "-i" | "-D" | "-I" => "pipe a capture in: sudo tcpdump -i any -U -w - | inet-asm",
+        "-Y" | "-R" => "--connection, --protocols, --kind and --match choose messages here",
+        "-I" => "pipe a capture in: sudo tcpdump -i any -U -w - | inet-asm",
         "-A" | "-X" | "-XX" | "-O" => "-p=full shows what messages hold, --follow=hex connections",
         "-T" | "-e" | "-E" => "--table --fields chooses columns, and --json has all",
         "-l" => "lines are written as messages come: leave it out",
@@ -289,8 +289,8 @@ mod tests {
                 "-Y: is an option of other programs: --connection, --protocols,",
             ),
             (
-                "-i eth0",
-                "-i: is an option of other programs: pipe a capture in: ",
+                "-I",
+                "-I: is an option of other programs: pipe a capture in: ",
             ),
             (
                 "-B 4096",

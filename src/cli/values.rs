@@ -1,6 +1,7 @@
 //! The values of options: sizes, times, lists of names, choices.
 
 use super::likeness::{did_you_mean, nearest};
+use crate::base::child;
 use crate::base::limits::{Channels, Checksums, Overlap, Tunnel, Tunnels};
 use crate::base::message::Kind;
 use crate::base::size::{number_and_unit, size};
@@ -126,28 +127,16 @@ pub(super) fn media_type(text: &str) -> Result<String, String> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct CommandWords(pub(super) Vec<String>);
 
-/// The words of a command: parted by blanks that stand in no quotes.
+/// The words of a command, as a shell parts them.
 pub(super) fn command_words(text: &str) -> Result<CommandWords, String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for c in text.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            None if matches!(c, '"' | '\'') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    match (quote, words.first()) {
-        (Some(open), _) => Err(format!("a {open} is not closed: put another one behind it")),
-        (None, None) => Err("is no command: give the program and its words".to_owned()),
-        (None, Some(program)) if program.is_empty() => {
-            Err("the program has no name: give one, as clamscan".to_owned())
-        }
-        (None, Some(_)) => Ok(CommandWords(words)),
+    child::words(text).map(CommandWords)
+}
+
+/// `--interface`.
+pub(super) fn interface(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("has no name: -D lists the interfaces".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

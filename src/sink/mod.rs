@@ -32,6 +32,7 @@ pub mod packets;
 mod pairing;
 mod ports;
 pub mod print;
+pub mod program;
 mod records;
 pub mod saved;
 pub mod sctp_stats;

@@ -13,6 +13,7 @@ use super::packets::{OriginalOutput, OriginalOutputs, PacketOptions, PacketOutpu
 use super::pairing::{Paired, Pairing, is_interim};
 use super::ports::{OddPort, Ports};
 use super::print::{self, Print};
+use super::program::ReadingProgram;
 use super::saved::{StateError, StateReader, StateWriter};
 use super::serve::{ServedClients, ServedCounters};
 use super::streams::{Dump, DumpToStdout, Template};
@@ -249,6 +250,8 @@ pub struct Outputs {
     listening: Vec<String>,
     /// The clients of outputs that have some.
     clients: Vec<Arc<ServedClients>>,
+    /// The programs that read outputs, by the names of these.
+    programs: Vec<(String, Arc<ReadingProgram>)>,
 }
 
 /// For [`forward_events`]: to the table, if the connection is chosen.
@@ -1034,12 +1037,25 @@ impl Outputs {
         let listens = opened.listens.map(|at| format!("{name}: listens on {at}"));
         self.listening.extend(listens);
         self.clients.extend(opened.clients);
+        let program = opened.program.map(|program| (name.clone(), program));
+        self.programs.extend(program);
         Ok(opened.to)
     }
 
     /// Where outputs listen, a line each.
     pub fn listening(&self) -> &[String] {
         &self.listening
+    }
+
+    /// Nothing more is written: waits for the programs that read outputs; a line for each that has failed. `stopped`: the run was asked to
+    /// stop, and they may have been too.
+    pub fn end_programs(&mut self, stopped: bool) -> Vec<String> {
+        let programs = std::mem::take(&mut self.programs);
+        let ended = programs.iter().map(|(name, program)| {
+            let failed = program.end(stopped).err()?;
+            Some(format!("{name}: {failed}"))
+        });
+        ended.flatten().collect()
     }
 
     /// What the clients of outputs were: those that were served, those that found no place, and what was too much for them.

@@ -1,6 +1,8 @@
 //! Where octets go: a buffer in front of any `Write`, which keeps its error until it is asked.
 
+use super::program::{ProgramWriter, ReadingProgram};
 use super::serve::{ServeOptions, ServedClients, ServedOutput};
+use crate::base::child::{self, EXEC};
 use crate::base::counters::ChannelCounters;
 use crate::base::size::size;
 use crate::base::sockets::{SocketName, SocketScheme};
@@ -90,6 +92,19 @@ pub struct OpenedOutput {
     pub listens: Option<String>,
     /// Its clients, where it has some.
     pub clients: Option<Arc<ServedClients>>,
+    /// The program that reads it.
+    pub program: Option<Arc<ReadingProgram>>,
+}
+
+impl OpenedOutput {
+    fn new(to: Writer) -> Self {
+        Self {
+            to,
+            listens: None,
+            clients: None,
+            program: None,
+        }
+    }
 }
 
 /// What stands before the colon of a file, which may be left out.
@@ -113,28 +128,19 @@ fn open_file(target: &Target) -> io::Result<OpenedOutput> {
     } else {
         Box::new(OpenedFile::new(name)?)
     };
-    Ok(OpenedOutput {
-        to,
-        listens: None,
-        clients: None,
-    })
+    Ok(OpenedOutput::new(to))
 }
 
 /// A socket that somebody listens on; with `?retry` also one that nobody does yet, or any more.
 fn connect(target: &Target) -> io::Result<OpenedOutput> {
     let (name, retries, options) = target.socket().map_err(io::Error::other)?;
     if !retries {
-        return Ok(OpenedOutput {
-            to: Box::new(name.connect()?),
-            listens: None,
-            clients: None,
-        });
+        return Ok(OpenedOutput::new(Box::new(name.connect()?)));
     }
     let output = ServedOutput::connect(name, options)?;
     Ok(OpenedOutput {
         clients: Some(output.clients()),
-        to: Box::new(output),
-        listens: None,
+        ..OpenedOutput::new(Box::new(output))
     })
 }
 
@@ -146,8 +152,18 @@ fn listen(target: &Target) -> io::Result<OpenedOutput> {
     let output = ServedOutput::listen(listener, options)?;
     Ok(OpenedOutput {
         clients: Some(output.clients()),
-        to: Box::new(output),
         listens: Some(place),
+        ..OpenedOutput::new(Box::new(output))
+    })
+}
+
+/// A program that reads what is written.
+fn run(target: &Target) -> io::Result<OpenedOutput> {
+    let words = target.command().map_err(io::Error::other)?;
+    let program = ReadingProgram::run(&words)?;
+    Ok(OpenedOutput {
+        program: Some(Arc::clone(&program)),
+        ..OpenedOutput::new(Box::new(ProgramWriter(program)))
     })
 }
 
@@ -259,7 +275,8 @@ pub struct Target {
 impl Target {
     /// What may stand before the first colon.
     pub fn schemes() -> impl Iterator<Item = &'static str> {
-        std::iter::once(FILE).chain(SocketScheme::ALL.iter().map(|scheme| scheme.name))
+        let sockets = SocketScheme::ALL.iter().map(|scheme| scheme.name);
+        [FILE, EXEC].into_iter().chain(sockets)
     }
 
     /// stdout.
@@ -273,15 +290,24 @@ impl Target {
         }
     }
 
-    /// It is no file: what is written does not stay here.
-    pub fn is_socket(&self) -> bool {
-        self.scheme != FILE
+    /// It has the name of a file, `-` among them; all others are sockets and programs, and what is written does not stay here.
+    pub fn is_file(&self) -> bool {
+        self.scheme == FILE
+    }
+
+    /// What stands behind the scheme where that is no file's.
+    fn rest(&self) -> &str {
+        self.name.split_once(':').map_or("", |(_, rest)| rest)
+    }
+
+    /// The words of the command.
+    fn command(&self) -> Result<Vec<String>, String> {
+        child::words(self.rest())
     }
 
     /// The socket, whether it is connected to again and again, and what clients may have.
     fn socket(&self) -> Result<(SocketName, bool, ServeOptions), String> {
         let read = SocketScheme::named(self.scheme).ok_or("no socket")?.read;
-        let rest = self.name.split_once(':').map_or("", |(_, rest)| rest);
         let mut options = ServeOptions::default();
         let mut retries = false;
         for (key, value) in &self.own {
@@ -301,7 +327,7 @@ impl Target {
                 _ => retries = true,
             }
         }
-        Ok((read(rest)?, retries, options))
+        Ok((read(self.rest())?, retries, options))
     }
 
     /// A path, whatever stands in it.
@@ -346,7 +372,8 @@ impl Target {
     }
 
     /// Takes `NAME`, `SCHEME:NAME` and `SCHEME:NAME?KEY=VALUE&KEY=VALUE`; a name that has a question mark stands in
-    /// quotation marks, single or double. Without a scheme a question mark belongs to the name, but behind `-`.
+    /// quotation marks, single or double. Without a scheme a question mark belongs to the name, but behind `-`. A command has
+    /// options behind it only where the whole of it stands in quotation marks.
     ///
     /// # Errors
     ///
@@ -359,11 +386,10 @@ impl Target {
             ));
         }
         let scheme = text.split_once(':').and_then(|(word, rest)| {
-            let socket = SocketScheme::named(word);
-            let is_known = socket.is_some() || word.eq_ignore_ascii_case(FILE);
-            is_known.then_some((socket, rest))
+            let is_it = |known: &&str| known.eq_ignore_ascii_case(word);
+            Some((Self::schemes().find(is_it)?, rest))
         });
-        let socket = scheme.and_then(|(socket, _)| socket);
+        let socket = scheme.and_then(|(word, _)| SocketScheme::named(word));
         if scheme.is_none()
             && let Some((word, _)) = text.split_once("://")
         {
@@ -374,14 +400,18 @@ impl Target {
             ));
         }
         let (name, query) = match scheme {
+            Some((EXEC, rest)) => split_command(rest),
             Some((_, rest)) => split(rest)?,
             None if text.starts_with("-?") => split(text)?,
             None => (text, None),
         };
         if name.is_empty() {
-            return Err(match socket {
-                Some(socket) => format!("a name is missing: give one, as {}", socket.example),
-                None => "a name is missing: give a path, or - for stdout".to_owned(),
+            return Err(match (socket, scheme) {
+                (Some(socket), _) => format!("a name is missing: give one, as {}", socket.example),
+                (None, Some((EXEC, _))) => {
+                    "a command is missing: give one, as 'exec:tshark -r -'".to_owned()
+                }
+                _ => "a name is missing: give a path, or - for stdout".to_owned(),
             });
         }
         let (mut options, mut own) = (Vec::new(), Vec::new());
@@ -406,19 +436,22 @@ impl Target {
             list.push((key.to_owned(), value.to_owned()));
         }
         // What is no path stands with its scheme wherever it is shown.
-        let name = match socket {
-            Some(socket) => format!("{}:{name}", socket.name),
-            None => name.to_owned(),
+        let scheme = scheme.map_or(FILE, |(word, _)| word);
+        let name = match scheme {
+            FILE => name.to_owned(),
+            _ => format!("{scheme}:{name}"),
         };
         let target = Self {
-            scheme: socket.map_or(FILE, |socket| socket.name),
+            scheme,
             path: OsString::from(&name),
             name,
             options,
             own,
         };
-        if target.is_socket() {
-            target.socket()?;
+        match target.scheme {
+            FILE => {}
+            EXEC => drop(target.command()?),
+            _ => drop(target.socket()?),
         }
         Ok(target)
     }
@@ -455,6 +488,17 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
     })
 }
 
+/// The same for a command, whose words may have question marks and quotation marks of their own: options are behind it only where
+/// one pair of quotation marks holds the whole of it.
+fn split_command(text: &str) -> (&str, Option<&str>) {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'));
+    let parts = quote.and_then(|quote| {
+        let (command, rest) = text.strip_prefix(quote)?.split_once(quote)?;
+        Some((command, Some(rest.strip_prefix('?')?)))
+    });
+    parts.unwrap_or((text, None))
+}
+
 /// Opens an output. What is in a file stays there until the first octet is written, or it is flushed.
 ///
 /// # Errors
@@ -470,10 +514,11 @@ pub fn open(target: &Target) -> Result<Writer, OutputError> {
 ///
 /// Those of the system.
 pub fn open_any(target: &Target) -> Result<OpenedOutput, OutputError> {
-    let opened = match SocketScheme::named(target.scheme) {
-        None => open_file(target),
-        Some(socket) if socket.listens => listen(target),
-        Some(_) => connect(target),
+    let opened = match (target.scheme, SocketScheme::named(target.scheme)) {
+        (EXEC, _) => run(target),
+        (_, None) => open_file(target),
+        (_, Some(socket)) if socket.listens => listen(target),
+        (_, Some(_)) => connect(target),
     };
     opened.map_err(|source| cannot_open(target, source))
 }
@@ -484,7 +529,7 @@ pub fn open_any(target: &Target) -> Result<OpenedOutput, OutputError> {
 ///
 /// Those of the system.
 pub(crate) fn open_document(target: &Target, end: &'static [u8]) -> Result<Writer, OutputError> {
-    if target.is_socket() {
+    if !target.is_file() {
         let what = "a document is one file: name a path";
         return Err(cannot_open(target, io::Error::other(what)));
     }
@@ -809,6 +854,8 @@ mod tests {
                 &[],
             ),
             ("unix:'a?b'?queue=7", "unix:a?b", &[]),
+            ("exec:a 'b?c=d'", "exec:a 'b?c=d'", &[]),
+            ("EXEC:'a b'?c=d", "exec:a b", &[("c", "d")]),
         ] {
             let target = Target::new(text).unwrap();
             let expected: Vec<_> = options
@@ -833,6 +880,9 @@ mod tests {
             "tcp-listen://1?clients=0",
             "unix:",
             "unix:x?queue=much",
+            "exec:",
+            "exec: ",
+            "exec:a 'b",
             "file:'x",
             "file:'x'y",
             "file:x?a",

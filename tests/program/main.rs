@@ -39,6 +39,7 @@ mod pair;
 mod people;
 mod pipe;
 mod print;
+mod programs;
 mod protocols;
 mod recovery;
 mod recovery_protocols;

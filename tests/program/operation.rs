@@ -285,7 +285,7 @@ fn a_configuration_of_another_program_runs() {
         (9, "copies are counted"),
         (25, "log-file"),
         (30, "SIGHUP"),
-        (31, "packet-buffered"),
+        (31, "synchronized"),
         (34, "SIGUSR1"),
         (50, "begins to read"),
     ] {
@@ -328,7 +328,7 @@ fn a_configuration_of_another_program_runs() {
         "sort-delay = 100ms",
         "sort-queue = 1000",
         "store-fragments = yes",
-        "packet-buffered = yes",
+        "synchronized = yes",
         "; tcp-holes = 64",
     ] {
         assert!(saved.lines().any(|l| l == line), "{line}: {saved}");
