@@ -125,7 +125,9 @@ fn what_is_encrypted_is_said_to_be() {
     let part = |version: &[u8], mark: u8| {
         let noise =
             (0..1536_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] ^ mark);
-        [version, &noise.collect::<Vec<_>>()].concat()
+        let mut noise = noise.collect::<Vec<_>>();
+        noise[4..8].copy_from_slice(&[0x80, 0, 3, 2]);
+        [version, &noise].concat()
     };
     let (request, answer) = (part(b"", 7), part(b"", 9));
     for (version, expected) in [
@@ -174,6 +176,7 @@ fn what_is_encrypted_is_said_to_be() {
             let payload = common::segments(&capture)[first.unwrap()].payload.len();
             let place = at.unwrap() + record.data.len() - payload;
             assert_eq!(std::mem::replace(&mut capture[place], 6), 3);
+            capture[place + 5..place + 9].copy_from_slice(&[9, 0, 124, 2]);
         }
         let out = run(["-p", "--checksums", "ignore"], &capture).printed();
         let lines: Vec<_> = out

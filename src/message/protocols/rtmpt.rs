@@ -753,8 +753,13 @@ impl Detector for RtmptDetector {
                 Probe::No
             };
         }
-        if hinted {
+        if hinted && octets[0] == VERSION {
             return Probe::Yes;
+        }
+        if hinted {
+            // The version of the program, from Flash 9 on, or the form in which an encrypted connection has it.
+            let version = matches!(octets[5], 1..=32 | 0x80);
+            return if version { Probe::Yes } else { Probe::No };
         }
         match octets[5..9] {
             // A version of Flash, of its servers, of ffmpeg or nginx: four numbers, the first of which is no zero.
