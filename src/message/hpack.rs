@@ -10,6 +10,9 @@
 //!           newest     ^ the loss
 //! ```
 //!
+//! As long as nothing is lost, and behind any loss past what a table could hold, such an index is an error of the sender's (RFC 7541,
+//! 2.3.3): what follows it may have been meant otherwise, so the block is read no further.
+//!
 //! Entries are kept as long as their sizes allow. Where a size is not known, or a change of the table's size was lost, one may be
 //! kept too long: a sound encoder never refers to it.
 
@@ -603,6 +606,37 @@ mod tests {
         let never = "1008 7061 7373 776f 7264 0673 6563 7265 74";
         check(&mut new(), never, &["password: secret"], &[], 0);
         check(&mut new(), "82", &[":method: GET"], &[], 0);
+    }
+
+    /// What a table that is known does not have is an error; behind a loss it is unknown, but for what no table could hold.
+    #[test]
+    fn an_index_that_no_entry_can_have_is_an_error() {
+        let read = |hpack: &mut Hpack, hex: &str| hpack.read(&octets(hex), 1 << 16, |_| {}).is_ok();
+        let entry = "4001 61 01 62";
+        for (lost, allowed, index, sound) in [
+            (false, None, "be", true),
+            (false, None, "bf", false),
+            // The name alone.
+            (false, None, "7f00 0163", false),
+            (true, None, "bf", true),
+            (true, None, "ffffff7f", true),
+            (true, None, "ffffffff7f", false),
+            // Entries of a table that is larger than what is kept may be there.
+            (false, Some(1 << 20), "bf", true),
+        ] {
+            let mut hpack = Hpack::default();
+            if let Some(allowed) = allowed {
+                hpack.allows(allowed);
+            }
+            if lost {
+                hpack.lost();
+            }
+            assert!(read(&mut hpack, entry));
+            assert_eq!(read(&mut hpack, index), sound, "{lost} {allowed:?} {index}");
+            // Behind an error the table is void, and nothing is an error that may be there.
+            assert_eq!(hpack.table().is_empty(), !sound);
+            assert!(sound || read(&mut hpack, "bf"));
+        }
     }
 
     #[test]

@@ -130,6 +130,8 @@ pub(crate) struct Pairing {
     last: bool,
     /// By direction: octets are missing, which may be requests.
     lacks: [bool; 2],
+    /// Requests were forgotten for others.
+    forgot: bool,
     /// Nothing is missing that a response could answer.
     counts: bool,
     /// Nothing can be counted any more.
@@ -390,7 +392,10 @@ impl Pairing {
                 }
                 // Without the oldest the next answer would be another's.
                 Some(_) => return self.lost(cx, None),
-                None => drop(self.take(cx, 0)),
+                None => {
+                    self.forgot = true;
+                    self.take(cx, 0);
+                }
             }
         }
         cx.budget.take(size_of::<OpenRequest>());
@@ -504,7 +509,7 @@ impl Pairing {
         }
         if let Some(numbers) = numbers {
             // Behind a loss numbers that come again are nobody's.
-            let certain = numbers == ByNumber::Once || self.counts;
+            let certain = !self.forgot && (numbers == ByNumber::Once || self.counts);
             return certain && transaction(protocol, transport, start.head).is_some();
         }
         // Of those that say nothing of what they answer only the framer knows.
