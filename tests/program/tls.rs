@@ -256,6 +256,47 @@ fn the_last_record_is_opened_if_no_other_is_there() {
     assert_eq!(counter(&said, "decrypted.no_fit"), 0, "{said}");
 }
 
+/// The connections begin before the capture, and the client's change of the cipher was captured before what the server said ahead of it.
+#[test]
+fn a_change_of_the_cipher_waits_for_a_server_that_is_looked_behind() {
+    let (capture, keys) = of("tls12-chacha");
+    let (_, records) = common::pcap(&capture);
+    let mut packets = Vec::new();
+    let mut from = 24;
+    for record in &records {
+        packets.push(&capture[from..record.end]);
+        from = record.end;
+    }
+    let segments = common::segments(&capture);
+    let first = |server: bool, nth: usize| {
+        let of = |place: &usize| (segments[*place].source_port == 443) == server;
+        let mut data = (0..segments.len())
+            .filter(|place| !segments[*place].payload.is_empty())
+            .filter(of);
+        data.nth(nth).expect("a segment")
+    };
+    let (hello, change) = (first(true, 0), first(false, 1));
+    assert!(hello < change);
+    packets[hello..=change].rotate_right(1);
+    // Without the packets that open it, and with one that comes when the client has been looked behind, and the server has not.
+    packets.drain(..3);
+    let since = |packet: &[u8]| {
+        let word = |at: usize| u32::from_le_bytes(packet[at..at + 4].try_into().expect("four"));
+        u64::from(word(0)) * 1_000_000 + u64::from(word(4))
+    };
+    let mut others = common::build::Pcap::new();
+    others.now = since(packets[0]) + 200_000;
+    others.datagram(
+        common::build::CLIENT,
+        common::build::SERVER,
+        b"time goes on",
+    );
+    packets.push(&others.file[24..]);
+    let damaged = [&capture[..24], &packets.concat()].concat();
+    let opened = |capture: &[u8]| counter(&stats(&keys, capture), "decrypted.records");
+    assert_eq!(opened(&damaged), opened(&capture));
+}
+
 #[test]
 fn other_keys_change_nothing_and_are_counted() {
     let (capture, _) = of("tls13-aes256");

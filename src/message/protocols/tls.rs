@@ -299,8 +299,11 @@ impl Framer for Tls {
         let seals = matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
         // Also where they change once more.
         let changes = kind == CHANGE_CIPHER_SPEC && len > HEADER as u64 + 1;
+        // Of one that is still looked behind nobody knows which of its octets are acknowledged here: its first ones do.
+        let unheard = at.other.seen && at.other.base.is_none() && !at.other.is_settled(1);
+        let until = at.wait_for_other().or(unheard.then_some(1));
         if (changes || seals && !self.encrypted[d])
-            && let Some(until) = at.wait_for_other()
+            && let Some(until) = until
         {
             // What it is encrypted with was agreed on before, by what the other side has said.
             return Begin::Wait(until);
