@@ -14,7 +14,7 @@ use super::framing::{
 };
 use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
-use super::records::{HandshakeMessage, KeyLog};
+use super::records::KeyLog;
 use super::row::BundledLength;
 use super::rules::Rules;
 use crate::base::checksum::Sum;
@@ -1639,14 +1639,9 @@ impl<M: MessageSink> Extractor<M> {
         let said = kept.take_said();
         let begins = kept.begins_to_open(&self.openers.keys);
         at.state.decrypted = Some(kept);
-        for (kind, body, hidden) in &said {
-            let message = HandshakeMessage {
-                kind: *kind,
-                body,
-                hidden: *hidden,
-            };
+        for said in &said {
             self.sink
-                .handshake(&mut at.with(|s| &mut s.state), &message);
+                .handshake(&mut at.with(|s| &mut s.state), &said.message());
         }
         if begins {
             self.sink.opens_records(&mut at.with(|s| &mut s.state));

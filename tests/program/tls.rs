@@ -185,13 +185,13 @@ fn readers_find_what_was_encrypted_as_what_it_is() {
 
 #[test]
 fn every_record_that_lies_whole_in_the_capture_is_opened() {
-    for name in ["tls13-aes256", "tls12-gcm"] {
+    for name in ["tls13-aes256", "tls12-gcm", "tls10-cbc"] {
         let (capture, keys) = of(name);
         let all = records(&capture);
         let whole = counter(&stats(&keys, &capture), "decrypted.records");
         let sealed = all.iter().filter(|record| record.3).count() as u64;
         assert_eq!(whole, sealed, "{name}");
-        let tls12 = name.starts_with("tls12");
+        let before_13 = !name.starts_with("tls13");
         for (place, segment) in common::segments(&capture).iter().enumerate() {
             if segment.payload.is_empty() {
                 continue;
@@ -202,14 +202,23 @@ fn every_record_that_lies_whole_in_the_capture_is_opened() {
                 record.0 == segment.source_port && record.1 < end && segment.seq < to
             };
             let torn: Vec<_> = all.iter().filter(torn).collect();
-            // Without the server's random number there are no keys in TLS 1.2.
+            // Without the server's random number there are no keys before TLS 1.3.
             let hello = |record: &&(u16, u32, Vec<u8>, bool)| {
                 record.2[0] == 22 && record.2[5] == 2 && !record.3
             };
-            if tls12 && torn.iter().any(hello) {
+            if before_13 && torn.iter().any(hello) {
                 continue;
             }
-            let lost = torn.iter().filter(|record| record.3).count() as u64;
+            let mut lost = torn.iter().filter(|record| record.3).count() as u64;
+            if name == "tls10-cbc"
+                && let Some(last) = torn.last().filter(|last| last.3)
+                && all
+                    .iter()
+                    .any(|record| record.0 == last.0 && record.1 > last.1)
+            {
+                // The last block of one opens the next (RFC 2246, 6.2.3.2), and no other.
+                lost += 1;
+            }
             let said = stats(&keys, &without(&capture, &[place]));
             let opened = counter(&said, "decrypted.records");
             assert_eq!(
@@ -219,6 +228,56 @@ fn every_record_that_lies_whole_in_the_capture_is_opened() {
             );
         }
     }
+}
+
+/// A change of the cipher that is missing tells nothing in TLS 1.3, and the records behind it are the first ones all the same.
+#[test]
+fn the_first_record_is_opened_without_what_stood_before_it_in_clear() {
+    let (capture, keys) = of("tls13-retry");
+    let segments = common::segments(&capture);
+    let changes = segments
+        .iter()
+        .position(|segment| segment.source_port != 9001 && segment.payload.first() == Some(&20));
+    let opened = |capture: &[u8]| counter(&stats(&keys, capture), "decrypted.records");
+    let lost = [changes.expect("a change of the cipher")];
+    assert_eq!(opened(&without(&capture, &lost)), opened(&capture));
+}
+
+/// How many octets of HTTP are missing with a record is known, so that what follows them stays where it is.
+#[test]
+fn a_missing_record_is_a_gap_of_its_length() {
+    let (capture, keys) = of("tls13-aes256");
+    let said = |lost: &[usize]| {
+        let text = run(
+            ["-q", "-j", "--keylog", &keys, "-"],
+            &without(&capture, lost),
+        )
+        .text();
+        let objects = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
+        let of = objects.filter(|object| object["protocol"] == "http");
+        of.collect::<Vec<_>>()
+    };
+    let is_large = |object: &&serde_json::Value| {
+        object["length"].as_u64() > Some(20_000) && object["kind"] == "response"
+    };
+    let clean = said(&[]);
+    let length = clean.iter().find(is_large).expect("the large one")["length"].as_u64();
+    // A packet of its second record: the first one has its header fields.
+    let segments = common::segments(&capture);
+    let full = (0..segments.len()).filter(|place| {
+        segments[*place].source_port == 443 && segments[*place].payload.len() == 1448
+    });
+    let place = full.clone().nth(12).expect("a packet");
+    let damaged = said(&[place]);
+    assert_eq!(damaged.len(), clean.len());
+    let large = damaged.iter().find(is_large).expect("the large one");
+    assert_eq!(large["length"].as_u64(), length);
+    let gaps = large["gaps"].as_array().expect("gaps");
+    let lost: u64 = gaps.iter().filter_map(|gap| gap[1].as_u64()).sum();
+    assert_eq!(large["octets"].as_u64().map(|octets| octets + lost), length);
+    assert!(lost > 1448, "{large:#}");
 }
 
 /// Nothing but the hellos and the client's last record is left: the change of the cipher is lost too.

@@ -146,7 +146,17 @@ fn begins(octets: &[u8]) -> Probe {
                 let hello = u64::from(u16::from_be_bytes([*hi, *lo])) + 4;
                 // The shortest hello has version, random, session, ciphers and compression: 38
                 // octets.
-                let fits = hello >= 38 && (hello + HEADER as u64 <= len || len > 512);
+                let whole = hello + HEADER as u64 <= len;
+                let fits = hello >= 38 && (whole || len > 512);
+                if hello >= 38 && !fits {
+                    // Few octets of it, as those send who do not want to be read on the way: more of them follow.
+                    let next = usize::try_from(len).ok().and_then(|len| octets.get(len..));
+                    return match next {
+                        Some([HANDSHAKE, 3, 0..=4, ..]) if octets.get(9) == Some(&3) => Probe::Yes,
+                        Some([_, _, _, ..]) => Probe::No,
+                        _ => Probe::More,
+                    };
+                }
                 let version = octets.get(9).is_none_or(|o| *o == 3);
                 if fits && version {
                     Probe::Yes
@@ -594,6 +604,24 @@ mod tests {
     }
 
     /// What is encrypted begins with anything.
+    #[test]
+    fn a_hello_may_come_in_small_records() {
+        let record = |body: &[u8]| {
+            [
+                &[HANDSHAKE, 3, 1, 0, u8::try_from(body.len()).unwrap()],
+                body,
+            ]
+            .concat()
+        };
+        let hello = [&[1, 0, 0, 200, 3, 3][..], &[7; 198]].concat();
+        let split = [record(&hello[..50]), record(&hello[50..])].concat();
+        assert_eq!(begins(&split), Probe::Yes);
+        assert_eq!(begins(&split[..40]), Probe::More);
+        assert_eq!(begins(&split[..57]), Probe::More);
+        let other = [&split[..55], b"GET / HTTP/1.1"].concat();
+        assert_eq!(begins(&other), Probe::No);
+    }
+
     #[test]
     fn a_handshake_message_has_the_name_that_its_length_allows() {
         assert_eq!(said(&[22, 3, 3, 0, 4, 0, 0, 0, 0]), "HelloRequest");

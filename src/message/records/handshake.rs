@@ -43,6 +43,8 @@ pub struct HandshakeMessage<'a> {
     pub body: &'a [u8],
     /// It stood in a record of TLS 1.3 that was opened.
     pub hidden: bool,
+    /// It is known to come from the client.
+    pub from_client: bool,
 }
 
 /// A ClientHello.
@@ -227,6 +229,7 @@ impl<'a> HandshakeMessage<'a> {
             kind: CERTIFICATE,
             body,
             hidden: self.hidden,
+            from_client: self.from_client,
         }
     }
 

@@ -83,8 +83,10 @@ struct Half {
     reached: Option<u64>,
     /// Behind that, nobody knows how many octets are missing.
     jumped: bool,
-    /// The last block of the last record, and the half of its nonce that stood in it.
+    /// The last block of the last record, and the half of the nonce that stood in the last one that was opened.
     last_block: Option<[u8; 16]>,
+    /// Offset behind the record that the block is of, which need not have been opened.
+    block_end: Option<u64>,
     last_nonce: Option<u64>,
     /// Of the handshake message that is open in encrypted records: its header so far, octets to come, and those that have come, if it is read.
     opened_header: Vec<u8>,
@@ -99,6 +101,10 @@ struct Half {
     suite: Option<u16>,
     /// No record is missing since application data may have come.
     lossless: bool,
+    /// Application data has come under these keys.
+    has_data: bool,
+    /// Records were longer than what they held (RFC 8446, 5.4): how much others held that are missing is not known then.
+    pads: bool,
     // Made anew from the secrets where they are needed: they are never written.
     #[serde(skip)]
     keys: Option<Keys>,
@@ -107,8 +113,25 @@ struct Half {
 /// What was agreed on: the client's random number, and what the server has said.
 type Basis = ([u8; 32], Agreed);
 
-/// A handshake message that was read: its type, its body, and whether it stood in a record of TLS 1.3 that was opened.
-pub(in crate::message) type SaidMessage = (u8, Vec<u8>, bool);
+/// A handshake message that was read, as [`HandshakeMessage`].
+#[derive(Debug)]
+pub(in crate::message) struct SaidMessage {
+    kind: u8,
+    body: Vec<u8>,
+    hidden: bool,
+    from_client: bool,
+}
+
+impl SaidMessage {
+    pub(in crate::message) fn message(&self) -> HandshakeMessage<'_> {
+        HandshakeMessage {
+            kind: self.kind,
+            body: &self.body,
+            hidden: self.hidden,
+            from_client: self.from_client,
+        }
+    }
+}
 
 /// What is known of the TLS of a connection.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -189,7 +212,7 @@ impl Half {
     fn change(&mut self, epoch: Epoch) {
         (self.epoch, self.number) = (epoch, 0);
         (self.last_block, self.last_nonce) = (None, None);
-        self.lossless = true;
+        (self.lossless, self.has_data) = (true, false);
         self.opened_header.clear();
         (self.opened_left, self.opened_body) = (0, None);
     }
@@ -296,9 +319,19 @@ impl Session {
 
     /// A handshake message, in clear or opened; `hidden`: of TLS 1.3, and opened.
     fn message(&mut self, direction: Direction, kind: u8, body: &[u8], hidden: bool) {
-        let message = HandshakeMessage { kind, body, hidden };
+        let message = HandshakeMessage {
+            kind,
+            body,
+            hidden,
+            from_client: kind == handshake::CLIENT_HELLO || self.sends(direction.index(), true),
+        };
         if self.listens && handshake::is_of_use(kind) {
-            self.said.push((kind, body.to_vec(), hidden));
+            self.said.push(SaidMessage {
+                kind,
+                body: body.to_vec(),
+                hidden,
+                from_client: message.from_client,
+            });
         }
         match kind {
             handshake::CLIENT_HELLO => {
@@ -514,15 +547,18 @@ impl Session {
         let d = place.direction.index();
         let half = &self.halves[d];
         let (epoch, number, lost) = (half.epoch, half.number, half.lost(place.offset));
-        let before = half.block_before(lost);
-        let agreed = self.agreed();
+        let before = half.block_before(place.offset);
+        let end = place.offset + record.len() as u64;
+        let (agreed, client) = (self.agreed(), self.sends(d, true));
         let mut outcome = Err(NotOpened::NoFit);
+        let (mut unopened, mut has_keys) = (None, false);
         for next in self.epochs(d, secrets, lost) {
             for suite in self.suites(d, next, secrets) {
                 let made = self.keys(d, next, suite, secrets)?;
                 let Some(keys) = made else {
                     continue;
                 };
+                has_keys = true;
                 let current = next == epoch;
                 let from = if current { number } else { 0 };
                 let most = most_numbers.min(OCTETS_TRIED / record.len().max(1) as u64 + 16);
@@ -544,7 +580,9 @@ impl Session {
                         let half = &mut self.halves[d];
                         let missing = match (lost, current) {
                             (Some(0), _) => None,
-                            (Some(lost), true) => Some(half.missing(&keys.protection, n, lost)),
+                            (Some(lost), true) => {
+                                Some(half.missing(&keys.protection, n, lost, client))
+                            }
                             _ => Some(Lost::Unknown),
                         };
                         if !current {
@@ -555,7 +593,7 @@ impl Session {
                         }
                         half.lossless &= n == half.number;
                         half.number = n + 1;
-                        half.reached = Some(place.offset + record.len() as u64);
+                        (half.reached, half.block_end) = (Some(end), Some(end));
                         (half.jumped, half.failures) = (false, 0);
                         (half.last_block, half.last_nonce) = (ending, nonce);
                         half.suite = Some(suite);
@@ -563,12 +601,22 @@ impl Session {
                         return Ok(self.opened(place.direction, record, content, missing));
                     }
                 }
+                unopened = keys.protection.last_block(record);
                 if current {
                     self.halves[d].keys = Some(keys);
                 }
             }
         }
-        outcome
+        if unopened.is_some() {
+            // The next record is opened with it all the same.
+            let half = &mut self.halves[d];
+            (half.last_block, half.block_end) = (unopened, Some(end));
+        }
+        if has_keys {
+            outcome
+        } else {
+            Err(NotOpened::NoKey)
+        }
     }
 
     /// What a record that was opened holds, and what follows from it.
@@ -591,8 +639,10 @@ impl Session {
             let octets = record.get(content.clone()).unwrap_or_default();
             let at = octets.iter().rposition(|octet| *octet != 0);
             kind = at.and_then(|at| octets.get(at)).copied().unwrap_or(0);
+            half.pads |= at.is_some_and(|at| at + 1 < octets.len());
             content.end = content.start + at.unwrap_or(0);
         }
+        half.has_data |= kind == APPLICATION_DATA && !content.is_empty();
         let octets = record.get(content.clone()).unwrap_or_default();
         match kind {
             HANDSHAKE => {
@@ -757,9 +807,9 @@ impl Session {
 }
 
 impl Half {
-    /// The last block of the record before, if nothing is missing in between.
-    fn block_before(&self, lost: Option<u64>) -> Option<[u8; 16]> {
-        self.last_block.filter(|_| lost == Some(0))
+    /// The last block of the record before, if nothing is missing between that and this offset.
+    fn block_before(&self, offset: u64) -> Option<[u8; 16]> {
+        self.last_block.filter(|_| self.block_end == Some(offset))
     }
 
     /// The number that a record has if its sender counted both numbers alike.
@@ -773,11 +823,12 @@ impl Half {
         }
     }
 
-    /// What is missing before record number `n`, of `lost` octets of records.
-    fn missing(&self, protection: &Protection, n: u64, lost: u64) -> Lost {
+    /// What is missing before record number `n`, of `lost` octets of records; `client`: it has sent them, and it gives no tickets.
+    fn missing(&self, protection: &Protection, n: u64, lost: u64, client: bool) -> Lost {
         let records = n - self.number;
-        let known = protection.overhead().filter(|_| match self.epoch {
-            Epoch::Application(0) => self.number >= TICKETS,
+        let known = protection.overhead().filter(|_| !self.pads);
+        let known = known.filter(|_| match self.epoch {
+            Epoch::Application(0) => client || self.has_data || self.number >= TICKETS,
             Epoch::Application(_) | Epoch::Sealed => true,
             _ => false,
         });
@@ -809,7 +860,12 @@ fn numbers(
         Some(0) => (0, 0),
         // Under other keys nobody knows how many of them there were.
         Some(lost) => (
-            if current { lost.div_ceil(LONGEST) } else { 0 },
+            // What is missing before the first one may have been in clear.
+            if current && from > 0 {
+                lost.div_ceil(LONGEST)
+            } else {
+                0
+            },
             lost / protection.shortest(),
         ),
         None => (0, bound),

@@ -82,6 +82,7 @@ mod tests {
             kind: 25,
             body,
             hidden: true,
+            from_client: false,
         }
     }
 

@@ -169,6 +169,7 @@ mod tests {
             kind: 1,
             body,
             hidden: false,
+            from_client: true,
         };
         let hello = message.client_hello().unwrap();
         (ja4(&hello), ja3(&hello))

@@ -56,8 +56,8 @@ impl TlsSeen {
         } else if let Some(extensions) = message.encrypted_extensions() {
             self.chooses(extensions.alpn().next());
         } else if let Some(chain) = message.certificates() {
-            // That of the server comes first; clients seldom show one.
-            if self.certificates.is_empty() {
+            // The server's; clients seldom show one.
+            if self.certificates.is_empty() && !message.from_client {
                 let chain = chain.take(CERTIFICATES).map(CertificateSeen::of);
                 self.certificates = chain.collect();
             }
