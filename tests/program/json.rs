@@ -179,7 +179,7 @@ fn exchanges_say_what_is_missing() {
         (
             80,
             &[("cx", &one), ("s", &answer), ("c", &two), ("s", &answer)],
-            &["-|HTTP/1.1 200|request", "GET /2|HTTP/1.1 200|-"],
+            &["GET /2|HTTP/1.1 200|-", "-|HTTP/1.1 200|request"],
         ),
         (
             80,
@@ -246,11 +246,8 @@ fn exchanges_say_what_is_missing() {
                 ("cx", &ldap(9, 0x60)),
                 ("s", &ldap(9, 0x61)),
             ],
-            &[
-                "search request|search done|-",
-                "-|bind response|request",
-                "search request|-|response",
-            ],
+            // What each of the two lacks may be the other, as far as is known behind a loss.
+            &["search request|search done|-"],
         ),
         (
             143,

@@ -132,7 +132,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     (
         "exchange",
         "missing",
-        "only where one of the two is not in the capture: response, or request. Of HTTP, HTTP/2, DNS, Diameter, RADIUS, SNMP, LDAP, Modbus, IMAP, RTSP and CQL, and of a response also of Redis, Memcached, SMTP, POP3, FTP, PostgreSQL and MySQL, where it is certain: behind a loss it may not be. That a response is missing is told when the connection ends, or where a later request is answered; of UDP at the end of the input, or when 4,096 others wait. That a request is missing is told where its direction lacks bytes, of 64 responses of a connection at most where that is known later. Not of SCTP, and not where messages are chosen (--kind, --match, --from, --to, --count)",
+        "only where one of the two is not in the capture: response, or request. Of HTTP, HTTP/2, DNS, Diameter, RADIUS, SNMP, LDAP, Modbus, IMAP, RTSP and CQL, and of a response also of Redis, Memcached, SMTP, POP3, FTP, PostgreSQL and MySQL, where it is certain: behind a loss it may not be. That a response is missing is told when the connection ends, or where a later request is answered; of UDP at the end of the input, or when 4,096 others wait. That a request is missing is told when the connection ends, where its direction lacks bytes, of 64 responses at most, and where no request waits for a response: then neither is told. Not of SCTP, and not where messages are chosen (--kind, --match, --from, --to, --count)",
     ),
     (
         "message",

@@ -348,8 +348,18 @@ impl Json {
     /// The connection, or the stream that it carries, ends: what is known of its exchanges is told.
     fn exchanges_end(&mut self, at: &mut JsonEvent<'_>) {
         self.tell_went_over(at, true);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if at
+            .state
+            .as_deref()
+            .is_some_and(|conn| !conn.unasked.is_empty())
+            && !waiting.is_empty()
+        {
+            // Behind a loss a response may come out before its request: each may be what the other lacks, so nothing is said of either.
+            self.lacks = [false; 2];
+            waiting.clear();
+        }
         self.unasked_end(at);
-        let waiting = std::mem::take(&mut self.waiting);
         while let Some(conn) = at.state.as_deref_mut()
             && let Some(mut request) = conn.requests.pop(at.cx)
         {
@@ -859,9 +869,7 @@ impl MessageSink for Json {
         } else if open.went_over {
             let response = EndedResponse::new(at.cx, open, end.whole);
             self.went_over = Some((at.flow.number, response));
-        } else if open.unasked == Some(true) {
-            self.unasked(at.cx, (at.flow, at.direction), &Unasked::of(&open));
-        } else if open.unasked == Some(false) && conn.unasked.len() < UNASKED {
+        } else if open.unasked.is_some() && conn.unasked.len() < UNASKED {
             let response = EndedResponse::new(at.cx, open, end.whole);
             at.cx.budget.take(response.size());
             conn.unasked.push((at.direction, response));
