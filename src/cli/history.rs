@@ -7,7 +7,7 @@ use crate::base::periods::Periods;
 use crate::base::time::Timestamp;
 use crate::sink::writer::{OutputError, wall_clock};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek as _, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl CountersHistory {
             columns,
             periods: Periods::new(period),
             before: per_period.then(Counters::default),
-            written: 0,
+            written: opened.written,
             opened: wall_clock(),
             failed: None,
         })
@@ -122,6 +122,7 @@ impl CountersHistory {
         let opened = opened.map_err(|e| error(&self.wanted, "open", e))?;
         (self.file, self.other) = (opened.file, opened.other);
         (self.is_new, self.is_cut) = (opened.is_new, opened.is_cut);
+        self.written += opened.written;
         Ok(())
     }
 
@@ -217,17 +218,36 @@ struct ContinuedFile {
     other: Option<PathBuf>,
     is_new: bool,
     is_cut: bool,
+    /// Octets of a header that was written already.
+    written: u64,
 }
 
 /// Opens the file to be continued. Where it is there and has other columns, a number is put into its name.
 fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
     for n in 0..NAMES {
         let name = numbered(path, n);
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&name)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true);
+        let mut written = 0;
+        // Nobody has named the others: there it goes on with what has the same columns, and takes no empty file, which may be the
+        // output of somebody, of this run even.
+        let file = match options.clone().create_new(n > 0).create(n == 0).open(&name) {
+            Err(e) if n > 0 && e.kind() == io::ErrorKind::AlreadyExists => {
+                // A pipe or a device has no columns.
+                if !std::fs::metadata(&name).is_ok_and(|found| found.is_file()) {
+                    continue;
+                }
+                options.open(&name)?
+            }
+            Ok(mut file) if n > 0 => {
+                // By its header the next run knows it.
+                file.write_all(header.as_bytes())?;
+                file.rewind()?;
+                written = header.len() as u64;
+                file
+            }
+            opened => opened?,
+        };
         let mut first = Vec::new();
         let mut last = [b'\n'];
         // A device or a pipe has no beginning that could be looked at.
@@ -241,12 +261,13 @@ fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
                 file.read_at(&mut last, at)?;
             }
         }
-        if first.is_empty() || first == header.as_bytes() {
+        if first.is_empty() && n == 0 || first == header.as_bytes() {
             return Ok(ContinuedFile {
                 file,
                 other: (n > 0).then_some(name),
                 is_new: first.is_empty(),
                 is_cut: last != *b"\n",
+                written,
             });
         }
     }
@@ -336,5 +357,31 @@ mod tests {
         }
         let old = std::fs::read_to_string(&path).unwrap();
         assert_eq!(old, "period_start,tcp.old\n1,2\n");
+    }
+
+    #[test]
+    fn no_other_file_takes_the_counters() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("c.csv"), "a,b\n").unwrap();
+        // An output of the same run that has got nothing yet, and what has been written.
+        std::fs::write(path("c-1.csv"), "").unwrap();
+        std::fs::write(path("c-2.csv"), "other").unwrap();
+        std::fs::create_dir(path("c-3.csv")).unwrap();
+        std::os::unix::fs::symlink(path("absent"), path("c-4.csv")).unwrap();
+        for rows in 1..=2 {
+            let period = Duration::from_secs(1);
+            let mut history =
+                CountersHistory::open(&path("c.csv"), period, false, Vec::new()).unwrap();
+            assert_eq!(history.other(), Some(&*path("c-5.csv")));
+            assert!(!history.is_over(at(100)));
+            history.finish(&Counters::default()).unwrap();
+            let text = std::fs::read_to_string(path("c-5.csv")).unwrap();
+            assert!(text.starts_with("period_start,"), "{text}");
+            assert_eq!(text.lines().count(), 1 + rows);
+        }
+        assert_eq!(std::fs::read_to_string(path("c-1.csv")).unwrap(), "");
+        assert_eq!(std::fs::read_to_string(path("c-2.csv")).unwrap(), "other");
+        assert!(!path("absent").exists());
     }
 }

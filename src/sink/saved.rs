@@ -4,17 +4,20 @@
 //!  "inet-asm state\n" ─ format ─ version of the program ─ values, one behind the other ─ SHA-256 of all before it
 //! ```
 //!
-//! Values have the form of postcard and are read in the order in which they were written. The file is made beside its name, synced
-//! and renamed: under the name stands the old state or the new one, whatever ends the program in between.
+//! Values have the form of postcard and are read in the order in which they were written. The file is made beside its name, under one
+//! that nobody has, synced and renamed: under the name stands the old state or the new one, whatever ends the program in between.
 
 use super::writer::OutputError;
 use crate::base::state::{DeserializeOwned, Serialize};
-use rustix::fs::Access;
+use rustix::fs::{Access, FlockOperation, Mode, OFlags, flock};
 use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher as _;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Take, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// What every saved state begins with.
@@ -25,8 +28,12 @@ const FORMAT: u32 = 6;
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Octets of the sum at the end.
 const SUM: u64 = 32;
-/// Behind the name, until the state is whole.
+/// Behind the name and a random number, until the state is whole.
 const UNFINISHED: &str = ".unfinished";
+/// Octets of the name of a state that stand in front of that: a file name has 255 at most.
+const NAME: usize = 200;
+/// Names that are tried.
+const TRIES: usize = 16;
 /// The longest text that can be read back: comments of packets are no longer than a block of pcapng.
 const TEXT: usize = 16 << 20;
 
@@ -119,11 +126,72 @@ fn folder(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Where a state stands until it is whole.
-fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(UNFINISHED);
-    name.into()
+/// What the file that becomes this state begins with.
+fn unfinished_stem(path: &Path) -> &[u8] {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    name.get(..NAME).unwrap_or(name)
+}
+
+/// Makes the file where a state stands until it is whole, under a name that nobody has.
+fn make_unfinished(path: &Path) -> Result<(PathBuf, File), (PathBuf, io::Error)> {
+    let mut last = (path.to_owned(), io::ErrorKind::AlreadyExists.into());
+    for _ in 0..TRIES {
+        // Keyed anew for each: nobody can be there first but by chance.
+        let random = foldhash::fast::RandomState::default().hash_one(std::process::id());
+        let mut name = OsStr::from_bytes(unfinished_stem(path)).to_owned();
+        name.push(format!(".{random:016x}{UNFINISHED}"));
+        let unfinished = path.with_file_name(name);
+        // It has octets of connections in it, passwords perhaps.
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        match options.open(&unfinished) {
+            Ok(file) => {
+                // Says that somebody writes it. Where there are no locks, what a killed run leaves is left there.
+                let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+                return Ok((unfinished, file));
+            }
+            Err(e) => last = (unfinished, e),
+        }
+    }
+    Err(last)
+}
+
+/// This is the name of an unfinished state of this stem: nobody else calls a file so.
+fn is_unfinished(name: &[u8], stem: &[u8]) -> bool {
+    let number = name
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(UNFINISHED.as_bytes()));
+    number.is_some_and(|n| n.len() == 16 && n.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Removes what killed runs have left of this state: each would leave one more.
+fn remove_left(path: &Path) {
+    let Ok(all) = fs::read_dir(folder(path)) else {
+        return;
+    };
+    let stem = unfinished_stem(path);
+    for entry in all.flatten() {
+        if is_unfinished(entry.file_name().as_bytes(), stem) && is_left(&entry.path()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// This file is the beginning of a state, and nobody writes it any more.
+fn is_left(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else {
+        return false;
+    };
+    let mut begun = Vec::new();
+    let most = MAGIC.len() as u64;
+    file.metadata().is_ok_and(|found| found.is_file())
+        && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        && (&file).take(most).read_to_end(&mut begun).is_ok()
+        // What was buffered is gone.
+        && (begun.is_empty() || begun == MAGIC)
 }
 
 /// Looks whether a state may be written to this place: nothing is there, or a state that this program can read, or an empty file; and
@@ -135,11 +203,6 @@ fn unfinished(path: &Path) -> PathBuf {
 // Known before anything is written: behind a whole run it would be too late.
 pub fn may_replace(path: &Path) -> Result<(), StateError> {
     let place = place(path);
-    let unfinished = unfinished(&place);
-    if fs::symlink_metadata(&unfinished).is_ok_and(|there| there.is_dir()) {
-        let what = format!("{} is a folder", unfinished.display());
-        return Err(StateError::Write(io::Error::other(what)));
-    }
     let access = Access::WRITE_OK | Access::EXEC_OK;
     rustix::fs::access(folder(&place), access).map_err(|e| StateError::Write(e.into()))?;
     match fs::metadata(path) {
@@ -150,7 +213,12 @@ pub fn may_replace(path: &Path) -> Result<(), StateError> {
         Ok(_) => {}
     }
     let file = File::open(path).map_err(StateError::Read)?;
-    look_at(&file)
+    look_at(&file)?;
+    // The head alone says little: a damaged one may still be of use to somebody.
+    match summed(&file)? {
+        Some(_) => Ok(()),
+        None => Err(StateError::Damaged),
+    }
 }
 
 /// Looks whether a state is of this version. What says that it is of another one may be damage: each version ends a state with its sum.
@@ -194,19 +262,9 @@ impl StateWriter {
     /// Those of the system.
     pub fn create(path: &Path) -> Result<Self, OutputError> {
         let path = place(path);
-        let unfinished = unfinished(&path);
-        // One that a killed run has left is nobody's. Made anew, so that no link is followed.
-        let removed = fs::remove_file(&unfinished);
-        let made = match removed {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            // It has octets of connections in it, passwords perhaps.
-            _ => OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&unfinished),
-        };
-        let file = made.map_err(|e| failure(&unfinished, "make", e))?;
+        remove_left(&path);
+        let (unfinished, file) =
+            make_unfinished(&path).map_err(|(path, e)| failure(&path, "make", e))?;
         let sum = Sha256::new();
         let mut writer = Self {
             to: BufWriter::with_capacity(256 << 10, Summed { inner: file, sum }),
@@ -469,8 +527,10 @@ mod tests {
             damaged[at] ^= 0x10;
             fs::write(&path, damaged).unwrap();
             assert!(load(&path).is_err(), "octet {at}");
+            assert!(may_replace(&path).is_err(), "octet {at}");
             fs::write(&path, &whole[..at]).unwrap();
             assert!(load(&path).is_err(), "{at} octets");
+            assert!(at == 0 || may_replace(&path).is_err(), "{at} octets");
         }
         fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
         assert!(load(&path).is_err());
@@ -515,10 +575,27 @@ mod tests {
         save(&path, "old");
         let mut writer = StateWriter::create(&path).unwrap();
         writer.put("new");
+        // Another run that writes at the same time leaves it alone.
+        save(&path, "other");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
         drop(writer);
-        assert_eq!(load(&path).unwrap().1, "old");
-        // What a killed run has left is in nobody's way.
+        assert_eq!(load(&path).unwrap().1, "other");
+        // What a killed run has left is removed, and nothing that is only called alike.
+        let alike = [
+            "state.unfinished",
+            "state.0123456789abcdef.unfinished",
+            "state.0123456789abcde.unfinished",
+            "other.0123456789abcdef.unfinished",
+        ];
+        for name in alike {
+            fs::write(dir.path().join(name), "precious").unwrap();
+        }
         save(&path, "newer");
         assert_eq!(load(&path).unwrap().1, "newer");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1 + alike.len());
+        for name in alike {
+            let there = fs::read_to_string(dir.path().join(name)).unwrap();
+            assert_eq!(there, "precious", "{name}");
+        }
     }
 }

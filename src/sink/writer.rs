@@ -7,7 +7,7 @@ use crate::base::counters::ChannelCounters;
 use crate::base::size::size;
 use crate::base::sockets::{SocketName, SocketScheme};
 use crate::base::time::Timestamp;
-use rustix::fs::{FileType, SeekFrom, fstat, seek};
+use rustix::fs::{FileType, Mode, OFlags, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -588,6 +588,25 @@ pub fn refuse_input(output: &OsStr, inputs: &[&OsStr]) -> Result<(), OutputError
     Ok(())
 }
 
+/// Makes a file, or opens an empty one that is there. No link is followed.
+fn new_or_empty(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let new = flags | OFlags::CREATE | OFlags::EXCL;
+    let there = match rustix::fs::open(path, new, Mode::from_raw_mode(0o666)) {
+        Ok(file) => return Ok(file.into()),
+        Err(e) => io::Error::from(e),
+    };
+    if there.kind() != io::ErrorKind::AlreadyExists {
+        return Err(there);
+    }
+    let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
+    let is_empty = |file: &File| {
+        let found = file.metadata();
+        found.is_ok_and(|found| found.is_file() && found.len() == 0)
+    };
+    file.ok().filter(is_empty).ok_or(there)
+}
+
 /// Device and number of a regular file.
 fn identity(name: &OsStr, standard: impl FnOnce() -> io::Result<OwnedFd>) -> Option<(u64, u64)> {
     let metadata = if name == "-" {
@@ -657,8 +676,9 @@ impl BufferedWriter {
         }
     }
 
-    /// Writes what is left and goes on in a new file of the same name. A file that still stands under its name, or another
-    /// one that does, is left as it is: what is in it may not be anywhere else. True where a new file begins.
+    /// Writes what is left and goes on in a new file of the same name, or in an empty one that the rotation of logs has made there. A
+    /// file that still stands under its name, or another one that does, is left as it is: what is in it may not be anywhere else. True
+    /// where a new file begins.
     pub(crate) fn reopen(&mut self, done: &mut Reopened) -> bool {
         self.reopen_document(done, b"")
     }
@@ -673,8 +693,7 @@ impl BufferedWriter {
             return false;
         }
         let path = path.clone();
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.and_then(|file| match end {
+        let file = new_or_empty(Path::new(&path)).and_then(|file| match end {
             b"" => Ok(Box::new(file) as Writer),
             end => document(file, end),
         });

@@ -722,6 +722,64 @@ fn a_log_that_is_moved_away_loses_no_line() {
     assert_eq!(all, said);
 }
 
+/// `create` of logrotate: an empty file of the old one's owner and mode stands under the name already.
+#[test]
+fn what_logs_are_rotated_to_may_be_there_as_long_as_it_is_empty() {
+    let (_dir, at) = folder();
+    let mut pcap = Pcap::new();
+    let (one, two) = (get("/one"), get("/two"));
+    pcap.open(100, 500).client(101, 501, ACK | PSH, &one);
+    let before = pcap.file.len();
+    pcap.client(behind(101, &one), 501, ACK | PSH, &two);
+    let names = ["out.pcap", "json", "har", "stats", "full", "link"].map(&at);
+    let [out, json, har, stats, full, link] = &names;
+    let (json_option, more) = (format!("-j={json}"), ["-w", full, "-w", link]);
+    let args = [
+        "-p",
+        &json_option,
+        "-w",
+        out,
+        "--har",
+        har,
+        "--sctp-stats",
+        stats,
+    ];
+    let mut running = Running::new(&mut inet_asm(args.iter().chain(&more)));
+    running.write(&pcap.file[..before]);
+    running.writes("/one");
+    for name in &names {
+        fs::rename(name, format!("{name}.1")).expect("rename");
+        fs::write(name, if name == full { "precious" } else { "" }).expect("written");
+    }
+    fs::rename(link, at("empty")).expect("rename");
+    std::os::unix::fs::symlink(at("empty"), link).expect("a link");
+    running.signal("HUP");
+    let mut said = running.says("link: cannot open anew");
+    running.write(&pcap.file[before..]);
+    running.writes("/two");
+    let (code, rest) = running.end();
+    said += &rest;
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(said.matches("open anew").count(), 2, "{said}");
+    let text = |name: &str| String::from_utf8_lossy(&read(Path::new(name))).into_owned();
+    for (name, before) in [(out, "GET "), (json, "\"uri\":\"")] {
+        let (one, two) = (format!("{before}/one"), format!("{before}/two"));
+        let (old, new) = (text(&format!("{name}.1")), text(name));
+        assert!(old.contains(&one) && !old.contains(&two), "{name}: {old}");
+        assert!(new.contains(&two) && !new.contains(&one), "{name}: {new}");
+    }
+    // An exchange is written at its end.
+    assert!(text(har).contains("/two"));
+    assert!(text(&format!("{har}.1")).ends_with("}\n"));
+    assert!(text(stats).starts_with(&text(&format!("{stats}.1"))));
+    assert!(!text(stats).is_empty());
+    assert_eq!(
+        (text(full), text(&at("empty"))),
+        ("precious".to_owned(), String::new())
+    );
+    assert!(text(&format!("{full}.1")).contains("/two"));
+}
+
 #[test]
 fn tables_and_lists_are_reopened_too() {
     let (_dir, at) = folder();

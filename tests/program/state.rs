@@ -655,16 +655,16 @@ fn a_state_that_does_not_fit_is_refused_and_nothing_is_touched() {
         if octets.is_empty() {
             common::run(["-n", "-s", "--save-state", &state], &parts[0]).code(0);
             common::run(["-n", "-s", "--load-state", &state], &parts[1]).code(0);
-        } else if !octets.starts_with(&good[..16]) {
+        } else {
             refused(&["--save-state", &state], words);
         }
     }
     // Where none can be written: said before anything is.
-    fs::create_dir(at("folder.unfinished")).expect("a folder");
-    for name in ["absent/state", "folder"] {
-        for option in ["--state", "--save-state"] {
-            refused(&[option, &at(name)], "no state can be written there");
-        }
+    for option in ["--state", "--save-state"] {
+        refused(
+            &[option, &at("absent/state")],
+            "no state can be written there",
+        );
     }
     // Limits may change, and names of outputs.
     fs::write(&state, &good).expect("written");
