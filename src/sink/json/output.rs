@@ -870,7 +870,9 @@ impl MessageSink for Json {
             let response = EndedResponse::new(at.cx, open, end.whole);
             self.went_over = Some((at.flow.number, response));
         } else if open.unasked.is_some() && conn.unasked.len() < UNASKED {
-            let response = EndedResponse::new(at.cx, open, end.whole);
+            let mut response = EndedResponse::new(at.cx, open, end.whole);
+            // As it is when it is read back from a state: what is given back is what was taken.
+            response.summary.shrink_to_fit();
             at.cx.budget.take(response.size());
             conn.unasked.push((at.direction, response));
         }
