@@ -694,6 +694,7 @@ fn an_answer_of_another_kind_leaves_the_next_one_its_request() {
     let all = talk.end();
     let asked: Vec<_> = of_type(&all, "exchange")
         .iter()
+        .filter(|e| e["missing"].is_null())
         .map(|e| e["request"].clone())
         .collect();
     assert_eq!(
