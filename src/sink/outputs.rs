@@ -901,7 +901,7 @@ impl Outputs {
             self.paired.asked = self.asked_over.get(place).copied();
             if !is_interim(start.protocol, at.flow.transport, start.head) {
                 self.asked_over.remove(place);
-                (self.paired.unasked, self.paired.went_over) = (None, true);
+                (self.paired.unasked, self.paired.went_over) = (false, true);
             }
         }
     }

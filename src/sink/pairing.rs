@@ -109,9 +109,8 @@ pub(super) struct Paired {
     pub(super) part_of: Option<u64>,
     /// What was asked for, where the answer does not say it.
     pub(super) about: Option<&'static str>,
-    /// It answers something, and the capture has had no request that this could be: whether its direction is known to lack octets, which
-    /// may be that request.
-    pub(super) unasked: Option<bool>,
+    /// It answers something, and the capture has had no request that this could be.
+    pub(super) unasked: bool,
     /// It answers the request with which its connection went over to HTTP/2, which has no stream.
     pub(super) went_over: bool,
 }
@@ -212,14 +211,8 @@ impl Pairing {
                     (_, _, Some(_)) => self.by_number(cx, direction, transport, start),
                     _ => None,
                 };
-                // What is there of a request, though nobody knows it as one, is not missing.
-                let other = &sides[1 - i];
-                let lacks = self.lacks[1 - i] || !other.from_start || !other.seen;
-                let lacks = lacks || start.carried.is_some();
                 paired.unwrap_or_else(|| Paired {
-                    unasked: self
-                        .is_unasked((direction, transport), start, numbers)
-                        .then_some(lacks),
+                    unasked: self.is_unasked((direction, transport), start, numbers),
                     ..Paired::default()
                 })
             }

@@ -52,6 +52,9 @@ use std::time::Duration;
 const BODY: usize = 1 << 20;
 /// Gaps of one message that are listed: enough for any message that is of use, and a bound on what waits for one that is not.
 const GAPS: usize = 1000;
+/// The halves of an exchange that may be missing.
+const REQUEST: &str = "request";
+const RESPONSE: &str = "response";
 /// Responses of a connection that wait for its end, to be told of without their requests if octets are missing: as many as requests wait.
 const UNASKED: usize = 64;
 /// A request of a datagram that is forgotten for others after so long will not be answered any more: resolvers give up after half a minute
@@ -109,27 +112,15 @@ struct Spare {
     body: Vec<u8>,
 }
 
-/// What is told of a response whose request is missing.
-struct Unasked<'a> {
+/// The half of an exchange that is in the capture.
+struct KnownHalf<'a> {
     protocol: Name,
     stream: Option<u32>,
     summary: &'a str,
+    /// None where it is in no stream.
     offset: Option<u64>,
-    first_time: Timestamp,
-    first_frame: u64,
-}
-
-impl<'a> Unasked<'a> {
-    fn of(message: &'a UnfinishedMessage) -> Self {
-        Self {
-            protocol: message.protocol,
-            stream: message.stream,
-            summary: &message.summary,
-            offset: Some(message.offset),
-            first_time: message.first_time,
-            first_frame: message.first_frame,
-        }
-    }
+    time: Timestamp,
+    frame: u64,
 }
 
 /// A message that has ended.
@@ -250,6 +241,37 @@ impl Json {
         });
     }
 
+    /// An exchange of which one half, `missing`, is not in the capture. `direction`: that of its request.
+    fn half_exchange(
+        &mut self,
+        cx: &Context,
+        (flow, direction): (&Flow, Direction),
+        half: &KnownHalf<'_>,
+        missing: &'static str,
+    ) {
+        if !self.tells_missing {
+            return;
+        }
+        let is_request = missing == RESPONSE;
+        let request = Some(half).filter(|_| is_request);
+        let response = Some(half).filter(|_| !is_request);
+        self.object(&ExchangeObject {
+            head: self.head("exchange", cx, flow, direction),
+            first_time: self.time(cx, half.time),
+            first_frame: half.frame,
+            protocol: half.protocol.text(),
+            stream: half.stream,
+            request: request.map(|half| half.summary),
+            request_offset: request.and_then(|half| half.offset),
+            response: response.map(|half| half.summary),
+            response_offset: response.and_then(|half| half.offset),
+            whole: false,
+            missing: Some(missing),
+            delay: None,
+            duration: None,
+        });
+    }
+
     /// A request was not answered, or its answer is not in the capture.
     fn unanswered(
         &mut self,
@@ -257,47 +279,16 @@ impl Json {
         flow: &Flow,
         request: &WaitingRequest<ShownRequest, EndedResponse>,
     ) {
-        if !self.tells_missing {
-            return;
-        }
         let shown = &request.kept;
-        self.object(&ExchangeObject {
-            head: self.head("exchange", cx, flow, shown.direction),
-            first_time: self.time(cx, request.time),
-            first_frame: shown.frame,
-            protocol: shown.protocol.text(),
+        let half = KnownHalf {
+            protocol: shown.protocol,
             stream: shown.stream,
-            request: Some(&shown.summary),
-            request_offset: Some(shown.offset),
-            response: None,
-            response_offset: None,
-            whole: false,
-            missing: Some("response"),
-            delay: None,
-            duration: None,
-        });
-    }
-
-    /// A response, in this direction, has ended whose request is not in the capture.
-    fn unasked(&mut self, cx: &Context, (flow, direction): (&Flow, Direction), of: &Unasked<'_>) {
-        if !self.tells_missing {
-            return;
-        }
-        self.object(&ExchangeObject {
-            head: self.head("exchange", cx, flow, direction.flip()),
-            first_time: self.time(cx, of.first_time),
-            first_frame: of.first_frame,
-            protocol: of.protocol.text(),
-            stream: of.stream,
-            request: None,
-            request_offset: None,
-            response: Some(of.summary),
-            response_offset: of.offset,
-            whole: false,
-            missing: Some("request"),
-            delay: None,
-            duration: None,
-        });
+            summary: &shown.summary,
+            offset: Some(shown.offset),
+            time: request.time,
+            frame: shown.frame,
+        };
+        self.half_exchange(cx, (flow, shown.direction), &half, RESPONSE);
     }
 
     /// What is kept of responses whose request may be missing is told, where octets are, and given back.
@@ -308,41 +299,35 @@ impl Json {
         for (direction, response) in std::mem::take(&mut conn.unasked) {
             at.cx.budget.give(response.size());
             if self.lacks[direction.flip().index()] {
-                let of = Unasked {
+                let half = KnownHalf {
                     protocol: response.protocol,
                     stream: response.stream,
                     summary: &response.summary,
                     offset: Some(response.offset),
-                    first_time: response.first_time,
-                    first_frame: response.first_frame,
+                    time: response.first_time,
+                    frame: response.first_frame,
                 };
-                self.unasked(at.cx, (at.flow, direction), &of);
+                self.half_exchange(at.cx, (at.flow, direction.flip()), &half, REQUEST);
             }
         }
     }
 
-    /// The same of a request that stood in a datagram. What an association of SCTP lacks another one may have, where its paths were not
-    /// known to be one.
+    /// A request that stood in a datagram was not answered. What an association of SCTP lacks another one may have, where its paths were
+    /// not known to be one.
     fn numbered_unanswered(&mut self, cx: &Context, request: &NumberedRequest) {
         let certain = request.flow.transport == Transport::Udp;
-        if !self.tells_missing || !certain || !has_one_answer(request.protocol.text()) {
+        if !certain || !has_one_answer(request.protocol.text()) {
             return;
         }
-        self.object(&ExchangeObject {
-            head: self.head("exchange", cx, &request.flow, request.direction),
-            first_time: self.time(cx, request.time),
-            first_frame: request.frame,
-            protocol: request.protocol.text(),
+        let half = KnownHalf {
+            protocol: request.protocol,
             stream: None,
-            request: Some(&request.summary),
-            request_offset: None,
-            response: None,
-            response_offset: None,
-            whole: false,
-            missing: Some("response"),
-            delay: None,
-            duration: None,
-        });
+            summary: &request.summary,
+            offset: None,
+            time: request.time,
+            frame: request.frame,
+        };
+        self.half_exchange(cx, (&request.flow, request.direction), &half, RESPONSE);
     }
 
     /// The connection, or the stream that it carries, ends: what is known of its exchanges is told.
@@ -458,11 +443,15 @@ impl Json {
                 duration: Some(Seconds(cx.packet.time.since(request.time))),
             });
         } else if answers_one && !known {
-            let of = Unasked {
+            let half = KnownHalf {
+                protocol: message.protocol,
+                stream: None,
+                summary: &message.summary,
                 offset: None,
-                ..Unasked::of(message)
+                time: message.first_time,
+                frame: message.first_frame,
             };
-            self.unasked(cx, (flow, direction), &of);
+            self.half_exchange(cx, (flow, direction.flip()), &half, REQUEST);
         }
     }
 
@@ -869,7 +858,7 @@ impl MessageSink for Json {
         } else if open.went_over {
             let response = EndedResponse::new(at.cx, open, end.whole);
             self.went_over = Some((at.flow.number, response));
-        } else if open.unasked.is_some() && conn.unasked.len() < UNASKED {
+        } else if open.unasked && conn.unasked.len() < UNASKED {
             let mut response = EndedResponse::new(at.cx, open, end.whole);
             // As it is when it is read back from a state: what is given back is what was taken.
             response.summary.shrink_to_fit();

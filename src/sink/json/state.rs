@@ -163,8 +163,8 @@ pub(super) struct UnfinishedMessage {
     pub(super) digest: Option<Box<Digest>>,
     /// Of a response: where the request begins that it answers.
     pub(super) answers: Option<u64>,
-    /// Of a response whose request was not in the capture so far: whether its direction was known to lack octets.
-    pub(super) unasked: Option<bool>,
+    /// Of a response: its request was not in the capture so far.
+    pub(super) unasked: bool,
     /// Of a response that goes over to HTTP/2, and of the one that answers its request there.
     pub(super) goes_over: bool,
     pub(super) went_over: bool,
