@@ -16,7 +16,7 @@ use crate::message::records::HandshakeMessage;
 use crate::message::{MessageEnd, MessageGap, MessageSink, MessageStart, NO_PROTOCOL, Piece};
 use crate::sink::output::Output;
 use crate::sink::saved::{StateError, StateReader, StateWriter};
-use crate::sink::tls::{certificate_name, decompressed};
+use crate::sink::tls::{certificate_name, without_compression};
 use crate::sink::writer::{OutputError, Reopened};
 use crate::transport::datagram::DatagramContext;
 use crate::transport::stream::StreamContext;
@@ -241,11 +241,8 @@ impl MessageSink for Files {
         if !self.hears_handshakes() {
             return;
         }
-        let decompressed = decompressed(message);
-        let certificate = decompressed
-            .as_deref()
-            .map(|body| message.with_certificate(body));
-        let message = certificate.as_ref().unwrap_or(message);
+        let mut room = Vec::new();
+        let message = without_compression(message, &mut room);
         for der in message.certificates().into_iter().flatten() {
             if self.certificates.len() >= CERTIFICATES {
                 // Some are written again then.

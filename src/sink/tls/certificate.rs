@@ -15,8 +15,22 @@ const SUBJECT: usize = 1024;
 // Chains have some thousand.
 const LONGEST: u64 = 1 << 18;
 
+/// The message as it would be without compression: a Certificate in place of one that comes compressed, whose body goes to `room`.
+pub(in crate::sink) fn without_compression<'a>(
+    message: &HandshakeMessage<'a>,
+    room: &'a mut Vec<u8>,
+) -> HandshakeMessage<'a> {
+    match decompressed(message) {
+        Some(body) => {
+            *room = body;
+            message.with_certificate(room)
+        }
+        None => *message,
+    }
+}
+
 /// The body of a Certificate that comes compressed. None of another message, and of one that does not become what it says.
-pub(in crate::sink) fn decompressed(message: &HandshakeMessage<'_>) -> Option<Vec<u8>> {
+fn decompressed(message: &HandshakeMessage<'_>) -> Option<Vec<u8>> {
     let compressed = message.compressed_certificate()?;
     let coding = match compressed.algorithm {
         1 => "deflate",
@@ -114,7 +128,8 @@ mod tests {
             let of = |body: &[u8]| decompressed(&message(body));
             let got = of(&body(plain.len())).unwrap();
             assert_eq!(got, plain);
-            let read = message(&[]).with_certificate(&got);
+            let (packed, mut room) = (body(plain.len()), Vec::new());
+            let read = without_compression(&message(&packed), &mut room);
             let chain: Vec<_> = read.certificates().unwrap().collect();
             assert_eq!(chain, [b"cert"]);
             // What says another length is not believed, and neither is another algorithm.

@@ -4,7 +4,7 @@ mod certificate;
 mod fingerprint;
 mod suites;
 
-pub(in crate::sink) use certificate::decompressed;
+pub(in crate::sink) use certificate::without_compression;
 
 use crate::base::context::Context;
 use crate::base::state::{Deserialize, Serialize};
@@ -44,11 +44,8 @@ struct CertificateSeen {
 impl TlsSeen {
     /// Reads on.
     pub(super) fn add(&mut self, message: &HandshakeMessage<'_>, cx: &mut Context) {
-        let decompressed = decompressed(message);
-        let certificate = decompressed
-            .as_deref()
-            .map(|body| message.with_certificate(body));
-        let message = certificate.as_ref().unwrap_or(message);
+        let mut room = Vec::new();
+        let message = without_compression(message, &mut room);
         if let Some(hello) = message.client_hello() {
             self.client_hello(&hello);
         } else if let Some(hello) = message.server_hello() {
