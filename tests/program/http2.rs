@@ -235,7 +235,7 @@ struct Got {
 /// The exchanges of `--json`.
 fn exchanges(capture: &[u8]) -> Vec<serde_json::Value> {
     let text = run(["-j"], capture).text();
-    let objects = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let objects = common::objects(&text);
     let of_kind = |object: &serde_json::Value| object["type"] == "exchange";
     objects.filter(of_kind).collect()
 }

@@ -43,9 +43,7 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let done = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(done.expect("kill").success());
+        common::signal(&self.child, name);
     }
 
     /// Reads stderr until this stands in it.

@@ -1,7 +1,7 @@
 //! Runs that nobody looks at: counters over time, silence, configuration.
 
 use crate::common::build::{ACK, PSH, Pcap, SYN, body, get, response};
-use crate::common::{Live, contains, counter, run, testdata};
+use crate::common::{self, Live, contains, counter, run, testdata};
 use std::fs;
 use std::path::Path;
 
@@ -55,7 +55,7 @@ fn counters_are_written_for_each_period() {
     assert_eq!(all.len(), 4, "{all:?}");
     // The last row says what -s does.
     for (name, value) in names.iter().zip(all.last().expect("a row")).skip(2) {
-        if let Some(known) = crate::common::find_counter(&done.stderr, name) {
+        if let Some(known) = common::find_counter(&done.stderr, name) {
             assert_eq!(*value, known, "{name}");
         }
     }
@@ -308,7 +308,7 @@ fn a_configuration_of_another_program_runs() {
     run(args, &capture[..24]).code(0);
     let packets = |name| {
         let file = fs::read(at(name)).expect("read");
-        crate::common::pcap(&file).1.len()
+        common::pcap(&file).1.len()
     };
     let messages = packets("out.pcap") + packets("rest.pcap");
     // SYN and SYN-ACK too, where SCTP passes as it is.
@@ -907,7 +907,7 @@ fn signals_are_heard_before_the_first_octet() {
     let dir = tempfile::tempdir().expect("a folder");
     let state = dir.path().join("state");
     let to = state.to_str().expect("UTF-8");
-    let mut command = crate::common::inet_asm(["-n", "-s=json,input", "--save-state", to]);
+    let mut command = common::inet_asm(["-n", "-s=json,input", "--save-state", to]);
     let piped = std::process::Stdio::piped;
     let mut child = command
         .stdin(piped())
@@ -929,10 +929,7 @@ fn signals_are_heard_before_the_first_octet() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     for name in ["HUP", "USR2", "USR1"] {
-        let done = std::process::Command::new("kill")
-            .args(["-s", name, &child.id().to_string()])
-            .status();
-        assert!(done.expect("kill").success());
+        common::signal(&child, name);
     }
     let mut said = std::io::BufReader::new(child.stderr.take().expect("piped"));
     let mut line = String::new();

@@ -1,7 +1,7 @@
 //! `--pair`: a request, what answers it, the next request; and what a lost half does.
 
 use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, get, response};
-use crate::common::{CAPTURES, counter, read, run, testdata};
+use crate::common::{self, CAPTURES, counter, read, run, testdata};
 use serde_json::Value;
 use std::net::Ipv4Addr;
 
@@ -57,9 +57,7 @@ impl Talk {
 /// Kind and summary of each message, in the order of the output.
 fn order(args: &[&str], capture: &[u8]) -> Vec<String> {
     let text = run([&["-j"], args].concat(), capture).text();
-    let objects = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let objects = common::objects(&text);
     let messages = objects.filter(|object| object["type"] == "message");
     messages
         .map(|m| {
@@ -137,9 +135,7 @@ fn answers_in_order_and_by_number_find_their_requests() {
         .answers(&answers(1))
         .answers(&answers(3));
     let text = run(["-j", "--pair"], &talk.pcap.file).text();
-    let objects = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let objects = common::objects(&text);
     let found: Vec<_> = objects
         .filter(|o| o["type"] == "message")
         .map(|o| {
@@ -231,7 +227,7 @@ fn what_is_held_is_bounded_and_comes_out_in_its_order() {
     let done = run(["-j", "-s", "--pair"], &talk.pcap.file);
     assert!(counter(&done.stderr, "pair.limited") >= 3);
     assert_eq!(
-        crate::common::find_counter(&done.stderr, "buffer.waiting").unwrap_or(0),
+        common::find_counter(&done.stderr, "buffer.waiting").unwrap_or(0),
         0
     );
     let found = order(&["--pair"], &talk.pcap.file);
@@ -256,7 +252,7 @@ fn nothing_is_lost_or_changed_by_the_order() {
         let capture = read(&testdata(name));
         let messages = |args: &[&str]| {
             let done = run([&["-j", "-s", "--hash"], args].concat(), &capture);
-            let waiting = crate::common::find_counter(&done.stderr, "buffer.waiting");
+            let waiting = common::find_counter(&done.stderr, "buffer.waiting");
             assert_eq!(waiting.unwrap_or(0), 0, "{name}");
             let text = done.text();
             let message = |line: &&str| line.contains("\"type\":\"message\"");
@@ -330,9 +326,7 @@ fn a_lost_packet_of_mail_shifts_no_replies() {
             made.says(*client, text.as_bytes(), place == lost);
         }
         let text = run(["-j"], &made.pcap.file).text();
-        let objects = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let objects = common::objects(&text);
         let both: Vec<_> = objects
             .filter(|object| object["type"] == "exchange" && object["response"].is_string())
             .map(|e| {

@@ -124,14 +124,7 @@ fn a_stop_is_handed_on() {
     let mut line = String::new();
     let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
     stdout.read_line(&mut line).expect("a line");
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-s", "INT", &pid])
-            .status()
-            .expect("kill")
-            .success()
-    );
+    common::signal(&child, "INT");
     let mut text = String::new();
     child
         .stderr
@@ -255,14 +248,7 @@ fn an_interface_is_shown_at_once() {
         begun.elapsed()
     );
     drop((client, server));
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-s", "INT", &pid])
-            .status()
-            .expect("kill")
-            .success()
-    );
+    common::signal(&child, "INT");
     stderr.read_to_string(&mut said).expect("read");
     assert_eq!(child.wait().expect("wait").code(), Some(0), "{said}");
     assert_eq!(running(&filter), 0);

@@ -565,9 +565,7 @@ fn a_message_that_lies_whole_comes_out_though_what_follows_it_is_late() {
         pcap.datagram(CLIENT, SERVER, b"time goes on").wait(20);
     }
     let lines = run(["-j", "-q", "-"], &pcap.file).text();
-    let objects = lines
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
+    let objects = common::objects(&lines);
     let whole = objects.filter(|object| object["protocol"] == "tls" && object["whole"] == true);
     let lengths: Vec<_> = whole
         .map(|object| object["length"].as_u64().expect("a length") - 5)

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,9 +64,7 @@ impl Listening {
     /// Asks it to end; what it said then.
     fn end(mut self) -> String {
         drop(self.child.stdin.take());
-        let pid = self.child.id().to_string();
-        let done = Command::new("kill").args(["-s", "INT", &pid]).status();
-        assert!(done.expect("kill").success());
+        common::signal(&self.child, "INT");
         let mut text = String::new();
         self.stderr.read_to_string(&mut text).expect("read");
         assert_eq!(self.child.wait().expect("wait").code(), Some(0), "{text}");

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::common::build::{ACK, CLIENT, FIN, PSH, Pcap, SERVER, behind, get, response};
-use crate::common::run;
+use crate::common::{self, run};
 use serde_json::Value;
 
 /// A connection in which both sides write in turn; what is None is not captured.
@@ -39,9 +39,7 @@ type Parts<'a> = &'a [(bool, &'a [u8])];
 fn objects(capture: &[u8], kind: &str) -> Vec<Value> {
     let lines = run(["-j"], capture).stdout;
     let lines = String::from_utf8(lines).unwrap();
-    let all = lines
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let all = common::objects(&lines);
     all.filter(|o| o["type"] == kind).collect()
 }
 

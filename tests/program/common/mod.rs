@@ -271,6 +271,19 @@ pub fn feed(command: &mut Command, parts: &[&[u8]]) -> Done {
     })
 }
 
+/// Sends a child a signal, by the name that kill(1) takes.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let done = Command::new("kill").args(["-s", name, &pid]).status();
+    assert!(done.expect("kill").success(), "kill -s {name}");
+}
+
+/// The objects of an output in JSON, one a line.
+pub fn objects(text: &str) -> impl Iterator<Item = serde_json::Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
+}
+
 /// Starts a program with three pipes. A tool that is not there fails the test by its name.
 pub fn start(command: &mut Command) -> Child {
     let spawned = command
@@ -421,11 +434,7 @@ impl Live {
 
     /// Sends it a signal, by the name that kill(1) takes.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.child.id())])
-            .status()
-            .expect("sh");
-        assert!(status.success(), "kill -{name}");
+        signal(&self.child, name);
     }
 
     pub fn is_running(&mut self) -> bool {
