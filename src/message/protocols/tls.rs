@@ -306,14 +306,11 @@ impl Framer for Tls {
         };
         let there = octets.len().min(usize::try_from(len).unwrap_or(usize::MAX));
         let kind = octet(octets, 0);
-        let seals = matches!(kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA);
-        // Also where they change once more.
-        let changes = kind == CHANGE_CIPHER_SPEC && len > HEADER as u64 + 1;
-        // Of one that is still looked behind nobody knows which of its octets are acknowledged here: its first ones do.
-        let unheard = at.other.seen && at.other.base.is_none() && !at.other.is_settled(1);
-        let until = at.wait_for_other().or(unheard.then_some(1));
+        let changes = kind == CHANGE_CIPHER_SPEC;
+        let seals = changes || kind == APPLICATION_DATA;
+        // A change is waited with also in a stream from the middle, which may be encrypted from its start, and where keys change once more.
         if (changes || seals && !self.encrypted[d])
-            && let Some(until) = until
+            && let Some(until) = at.wait_for_other()
         {
             // What it is encrypted with was agreed on before, by what the other side has said.
             return Begin::Wait(until);
