@@ -81,7 +81,7 @@
 //!   packet place stream flow  packet records; where octets stand in them; chunks, gaps and ends; keys and directions
 //!   time periods serial  timestamps and the age clock; periods of capture time; numbers that wrap (RFC 1982)
 //!   limits counters context trace  what a run may use, what it counted, what each stage is handed with a packet
-//!   storage/         budget, deadlines, table in order of age, index of slots, values in few octets
+//!   storage/         budget, deadlines, table in order of age, queue in order of time, index of slots, values in few octets
 //! capture/           inputs, reader, pcap, pcapng, decompression (a thread ahead of the run), sorting queue, stop on a signal
 //! link/              link headers, 802.11, exported PDUs: where the IP packet starts
 //! ip/                headers, ESP, tunnels, defrag: whole datagrams

@@ -590,6 +590,7 @@ counters! {
         clients: "clients of outputs that listen or connect again",
         clients_refused: "clients that found no place (?clients=)",
         clients_dropped: "packets or lines that a client did not get, since it was too slow or has gone; of each client",
+        late: "packets that came too late for their place in the order of time (--output-sort-delay, --output-sort-queue)",
         other_link_type: "original packets left out of a pcap file because of their link type",
     }
     /// Messages in the order of their exchanges (`--pair`).
@@ -636,7 +637,9 @@ counters! {
         peak: "most bytes of memory in use",
         sorting: "packets that wait to be sorted",
         sorting_peak: "most packets that waited to be sorted",
-        sorting_octets: "bytes of memory that packets take which wait to be sorted",
+        output_sorting: "packets that wait to be written in the order of time",
+        output_sorting_peak: "most packets that waited to be written so",
+        sorting_octets: "bytes of memory that packets take which wait to be sorted, read or to be written",
         sorting_octets_peak: "most bytes of memory that these took",
         fragments: "fragments of IP that wait, and late copies that are looked out for",
         fragments_peak: "most of these",

@@ -2,6 +2,7 @@
 
 use crate::base::packet::{LinkType, Packet};
 use crate::base::state::{Deserialize, Serialize};
+use crate::base::storage::Timed;
 use crate::base::time::Timestamp;
 
 /// A packet with its octets, for those who hold packets ahead of processing.
@@ -45,9 +46,14 @@ impl KeptPacket {
             flags: self.flags,
         }
     }
+}
 
-    /// Octets allocated for its own.
-    pub fn allocated(&self) -> usize {
+impl Timed for KeptPacket {
+    fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    fn allocated(&self) -> usize {
         self.data.capacity()
     }
 }

@@ -1,153 +1,18 @@
 //! The sorting queue: packets of several receive queues or merged taps, put in timestamp order ahead of processing.
 
 use super::kept::KeptPacket;
-use crate::base::packet::Packet;
-use crate::base::state::{Deserialize, Serialize};
-use crate::base::storage::{Budget, WaitingStage};
-use crate::base::time::{CaptureClock, Instant};
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::time::Duration;
+use crate::base::storage::TimeQueue;
 
-/// Packets that wait at most where only a time is given.
-// Of full size they are 150 MB, which the default limit of memory still holds.
-const PACKETS: usize = 100_000;
-/// A timestamp that is further back is not believed, as the age clock does not believe it.
-// The same hour as the clock's: a packet off by more has the place of its arrival.
-const LATEST: Duration = Duration::from_secs(3600);
-
-/// Puts packets in timestamp order, those of one timestamp in order of arrival. It is bounded by time, by number and by
-/// the budget; what comes later than that stays late. Plain data.
-///
-/// A timestamp that is more than an hour off has the place of its arrival, as the age clock
-/// ([`CaptureClock`]) takes it: a single wrong one disturbs nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SortQueue {
-    delay: Option<Duration>,
-    packets: usize,
-    clock: CaptureClock,
-    held: BinaryHeap<HeldRecord>,
-    arrivals: u64,
-    /// All leave, until none is left.
-    flushing: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct HeldRecord {
-    /// Its time on the age clock.
-    age: Instant,
-    arrival: u64,
-    packet: KeptPacket,
-}
-
-impl HeldRecord {
-    /// Octets allocated for it.
-    fn allocated(&self) -> usize {
-        size_of::<Self>() + self.packet.allocated()
-    }
-}
-
-impl Ord for HeldRecord {
-    /// The oldest is the greatest: the heap gives that first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Equal times keep their order of arrival, so that an input in order comes out as it went
-        // in.
-        (other.age, other.arrival).cmp(&(self.age, self.arrival))
-    }
-}
-
-impl PartialOrd for HeldRecord {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for HeldRecord {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for HeldRecord {}
-
-impl SortQueue {
-    /// A queue that holds each packet until another is `delay` later (0: however long), and at most `packets` of them
-    /// (0: 100,000). Nothing where both are 0: sorting is off.
-    pub fn new(delay: Duration, packets: usize) -> Option<Self> {
-        let delay = (!delay.is_zero()).then_some(delay);
-        let packets = match packets {
-            0 if delay.is_none() => return None,
-            0 => PACKETS,
-            n => n,
-        };
-        Some(Self {
-            delay,
-            packets,
-            clock: CaptureClock::default(),
-            held: BinaryHeap::new(),
-            arrivals: 0,
-            flushing: false,
-        })
-    }
-
-    /// Takes a packet in. What is due then has to be taken with [`pop`](Self::pop).
-    pub fn push(&mut self, packet: &Packet<'_>, budget: &mut Budget) {
-        let now = self.clock.observe(packet.time);
-        // How far behind the newest this one is; what is ahead of it is the newest itself.
-        let late = self.clock.latest().since(packet.time);
-        let late = if late > LATEST { Duration::ZERO } else { late };
-        let held = HeldRecord {
-            // An hour on, so that none is before the clock's beginning.
-            age: Instant::default().after(now.after(LATEST).since(Instant::default().after(late))),
-            arrival: self.arrivals,
-            packet: KeptPacket::of(packet),
-        };
-        self.arrivals += 1;
-        budget.resize_waiting(WaitingStage::Sorting, 0, held.allocated());
-        self.held.push(held);
-    }
-
-    /// The next packet that is due: it has waited for its time, or there are more than may wait, or the budget is
-    /// overdrawn.
-    pub fn pop(&mut self, budget: &mut Budget) -> Option<KeptPacket> {
-        let oldest = self.held.peek()?;
-        let waited = self.clock.now().after(LATEST).since(oldest.age);
-        let due = self.flushing
-            // By number, by time, or because memory is needed: whichever is first.
-            || self.held.len() > self.packets
-            || self.delay.is_some_and(|delay| waited >= delay)
-            || budget.over();
-        if !due {
-            return None;
-        }
-        let held = self.held.pop()?;
-        budget.resize_waiting(WaitingStage::Sorting, held.allocated(), 0);
-        // Ends by itself, so that packets behind it are queued again.
-        self.flushing &= !self.held.is_empty();
-        Some(held.packet)
-    }
-
-    /// Makes all packets due: at the end of the input, or when it has been silent for long.
-    pub fn flush(&mut self) {
-        self.flushing = !self.held.is_empty();
-    }
-
-    /// How many packets wait.
-    pub fn len(&self) -> usize {
-        self.held.len()
-    }
-
-    /// No packet waits.
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-}
+/// Packets of the input that wait to be sorted.
+pub type SortQueue = TimeQueue<KeptPacket>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::packet::LinkType;
+    use crate::base::packet::{LinkType, Packet};
+    use crate::base::storage::Budget;
     use crate::base::time::Timestamp;
+    use std::time::Duration;
 
     const S: u64 = 1_000_000_000;
 
@@ -170,7 +35,7 @@ mod tests {
                 fcs_len: None,
                 flags: 0,
             };
-            queue.push(&packet, &mut budget);
+            queue.push(KeptPacket::of(&packet), &mut budget);
             while let Some(p) = queue.pop(&mut budget) {
                 assert_eq!(p.packet().data, b"data");
                 before.push((p.packet().frame, p.packet().time.as_nanos()));
@@ -254,7 +119,7 @@ mod tests {
                 fcs_len: None,
                 flags: 0,
             };
-            queue.push(&packet, &mut budget);
+            queue.push(KeptPacket::of(&packet), &mut budget);
             while queue.pop(&mut budget).is_some() {}
             assert!(!budget.over());
         }
@@ -276,7 +141,7 @@ mod tests {
                 fcs_len: Some(4),
                 flags: 1,
             };
-            queue.push(&packet, &mut budget);
+            queue.push(KeptPacket::of(&packet), &mut budget);
         }
         let state = postcard::to_stdvec(&queue).unwrap();
         let mut back: SortQueue = postcard::from_bytes(&state).unwrap();

@@ -488,6 +488,27 @@ pub(super) struct Args {
     )]
     pub(super) timestamps: Times,
 
+    /// Write packets in the order of their timestamps, holding each until one this much later comes [default: off]
+    ///
+    /// Of all connections, for readers to which time has to rise also with --timestamps original: what was held, or is written as it was, is older than what
+    /// stands before it. So are packets of one stream: those behind a hole may come ahead of what filled it, and a reader goes by their sequence
+    /// numbers. What is later than that is written behind, and output.late counts it; what is more than an hour off stays where it came. What is held
+    /// counts for --memory-limit, and leaves early where that is reached. With --live silence counts too.
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = time_or_off, help_heading = "Form of the messages", hide_short_help = true, hide_default_value = true)]
+    pub(super) output_sort_delay: Duration,
+
+    /// Write packets in the order of their timestamps, holding at most N of them [default: off; 100,000 with --output-sort-delay]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "off",
+        value_parser = count_or_off,
+        help_heading = "Form of the messages",
+        hide_short_help = true,
+        hide_default_value = true
+    )]
+    pub(super) output_sort_queue: usize,
+
     /// Write SYN, FIN and RST packets for all connections
     ///
     /// Those without a message too; RST only of the side that sent it. Suricata and Zeek want them, or their midstream

@@ -37,6 +37,8 @@ const BOUND: &[&str] = &[
     "info",
     "track",
     "timestamps",
+    "output_sort_delay",
+    "output_sort_queue",
     "handshake",
     "pair",
     "protocols",

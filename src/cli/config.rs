@@ -106,6 +106,8 @@ pub struct Config {
     pub synchronized: bool,
     /// `--sort-delay`; zero: packets are not sorted.
     pub sort_delay: Duration,
+    /// `--output-sort-delay`; zero: messages wait for nothing.
+    pub output_sort_delay: Duration,
     /// `--sort-queue`, in packets; 0: no limit but that of the delay.
     pub sort_queue: usize,
     /// Limits and choices of processing.
@@ -520,6 +522,8 @@ fn idle_options(
         ("large", "--large", packets, form),
         ("handshake", "--handshake", packets, form),
         ("timestamps", "--timestamps", packets, form),
+        ("output_sort_delay", "--output-sort-delay", packets, form),
+        ("output_sort_queue", "--output-sort-queue", packets, form),
         ("format", "--format", packets || originals, form),
         (
             "keep_secrets",
@@ -996,6 +1000,7 @@ fn config(
         own_keys: args.tls == TlsForm::Opened && !args.keep_secrets,
         named_input,
         sort_delay: args.sort_delay,
+        output_sort_delay: args.output_sort_delay,
         sort_queue: args.sort_queue,
         limits,
         rules,
@@ -1331,6 +1336,8 @@ fn form(args: &Args) -> PacketOptions {
         track: args.track,
         original_times: args.timestamps == Times::Original,
         handshake: writes_handshakes(args),
+        sort_delay: args.output_sort_delay,
+        sort_queue: args.output_sort_queue,
         packet_buffered: args.packet_buffered,
     }
 }

@@ -9,6 +9,7 @@
 
 use crate::assembler::Assembler;
 use crate::base::packet::Packet;
+use crate::base::storage::Timed;
 use crate::base::time::{CaptureClock, Instant};
 use crate::capture::KeptPacket;
 use crate::message::MessageSink;

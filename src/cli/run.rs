@@ -24,7 +24,7 @@ use crate::base::counters::{ChannelCounters, Counters, InputCounters};
 use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
-use crate::capture::{FileHeader, Inputs, SortQueue, Totals, Warning, input_path};
+use crate::capture::{FileHeader, Inputs, KeptPacket, SortQueue, Totals, Warning, input_path};
 use crate::message::records::KeyLog;
 use crate::sink::FileFormat;
 use crate::sink::OddPort;
@@ -816,6 +816,10 @@ impl<'a> Run<'a> {
         if !self.key_wait.as_ref().is_some_and(KeyWait::waits) {
             self.assembler.silence(passed);
         }
+        if silence.counted() >= self.config.output_sort_delay {
+            let (sink, cx) = self.assembler.sink_and_context();
+            sink.let_go(cx);
+        }
     }
 
     /// As [`Run::flush`]. A file keeps nobody waiting: what is written of it is gathered for a few reads.
@@ -955,7 +959,7 @@ impl<'a> Run<'a> {
                     hand_on(&packet, periods, to, input);
                 }
                 Some(queue) => {
-                    queue.push(&packet, self.assembler.budget());
+                    queue.push(KeptPacket::of(&packet), self.assembler.budget());
                     let buffer = &mut self.assembler.counters_mut().buffer;
                     buffer.sorting_peak = buffer.sorting_peak.max(queue.len() as u64);
                     let periods = (&mut self.sctp_stats, &mut self.history);

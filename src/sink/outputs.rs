@@ -787,6 +787,11 @@ impl Outputs {
         all
     }
 
+    /// Nothing has come for long: packets that wait for their place in the order of time are written.
+    pub fn let_go(&mut self, cx: &mut Context) {
+        self.table.packets.settle(cx);
+    }
+
     /// A state is saved next: what was written of files stands on the disk then.
     pub fn settle(&mut self, cx: &mut Context) {
         self.table.settle(cx);

@@ -304,9 +304,11 @@ fn what_is_accounted_is_the_same_in_every_run() {
 }
 
 /// Every setting that is a number, with the smallest and the largest value that it takes.
-const ENDS: [(&str, &str, &str); 18] = [
+const ENDS: [(&str, &str, &str); 20] = [
     ("--sort-delay", "0", "1000000h"),
     ("--sort-queue", "1", "18446744073709551615"),
+    ("--output-sort-delay", "1us", "1000000h"),
+    ("--output-sort-queue", "1", "18446744073709551615"),
     ("--max-message", "1", "17179869183G"),
     ("--ip-packet-timeout", "1us", "1000000h"),
     ("--tcp-packet-timeout", "1us", "1000000h"),

@@ -3,7 +3,7 @@
 use crate::common::build::{
     ACK, CLIENT, FIN, PSH, Pcap, RST, SERVER, SYN, behind, body, get, response,
 };
-use crate::common::{self, CAPTURES, counter, feed, fields, pcap, read, run, testdata};
+use crate::common::{self, CAPTURES, Live, counter, feed, fields, pcap, read, run, testdata};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -500,6 +500,94 @@ fn times_never_go_back_unless_asked_for() {
     assert!(!original.is_sorted(), "{original:?}");
     let input: Vec<_> = pcap(&capture.file).1.iter().map(|r| r.time).collect();
     assert_eq!(original.last(), input.last());
+}
+
+/// Packets wait for older ones, as long or as many as was asked for: the same packets, and their times rise.
+#[test]
+fn packets_are_written_in_the_order_of_their_times() {
+    // Messages that waited for what was lost ahead of them, and stand behind later ones of other streams.
+    for (name, form) in [
+        ("sctp-abandoned.pcap", &[][..]),
+        ("sctp-lost.pcap", &["--encap=pdu"]),
+        ("sctp-lost.pcap", &["--disable=udp,sctp"]),
+        ("http-lost-message.pcap", &["--handshake", "--disable=udp"]),
+    ] {
+        let capture = read(&testdata(name));
+        let records = |args: &[&str]| -> (Vec<(u64, Vec<u8>)>, String) {
+            let args = ["-s=all", "--timestamps=original"]
+                .iter()
+                .chain(form)
+                .chain(args);
+            let done = run(args, &capture);
+            done.code(0);
+            let records = pcap(&done.stdout).1.into_iter();
+            let records = records.map(|r| (r.time, r.data.to_vec())).collect();
+            (records, done.stderr)
+        };
+        let (mut wanted, said) = records(&[]);
+        let rises = wanted.is_sorted_by_key(|(time, _)| *time);
+        assert!(!rises || form == ["--disable=udp,sctp"], "{name}");
+        assert_eq!(counter(&said, "buffer.output_sorting_peak"), 0);
+        wanted.sort_by_key(|(time, _)| *time);
+        for option in ["--output-sort-delay=1s", "--output-sort-queue=1000"] {
+            let (seen, said) = records(&[option]);
+            assert!(seen == wanted, "{name} {option}");
+            assert_eq!(counter(&said, "output.late"), 0, "{name} {option}");
+            assert!(counter(&said, "buffer.output_sorting_peak") > 1);
+            assert_eq!(counter(&said, "buffer.output_sorting"), 0);
+            assert_eq!(counter(&said, "buffer.waiting"), 0);
+        }
+        // Too short: none is lost, and those that came too late are counted.
+        let (mut seen, said) = records(&["--output-sort-delay=1us"]);
+        assert_eq!(counter(&said, "output.late") == 0, rises, "{said}");
+        seen.sort_by_key(|(time, _)| *time);
+        let (mut seen, mut wanted) = (seen, wanted);
+        seen.sort();
+        wanted.sort();
+        assert!(seen == wanted);
+        // So with memory for nothing.
+        let (mut seen, _) = records(&["--output-sort-queue=1000", "--memory-limit=4M"]);
+        seen.sort();
+        assert_eq!(seen.len(), wanted.len());
+    }
+}
+
+/// What waits for its place is written before a state is saved, and where nothing comes for long.
+#[test]
+fn packets_that_wait_for_their_place_are_written_when_it_is_time() {
+    let capture = read(&testdata("sctp-lost.pcap"));
+    let sorts = ["-s", "--timestamps=original", "--output-sort-queue=1000"];
+    let times = |out: &[u8]| -> Vec<u64> { pcap(out).1.iter().map(|r| r.time).collect() };
+    let dir = tempfile::tempdir().expect("tempdir");
+    let state = dir.path().join("state").display().to_string();
+    // Cut where messages wait behind what was lost.
+    let records = pcap(&capture).1;
+    let (begin, rest) = capture.split_at(records[records.len() / 2].end);
+    let rest = [&capture[..24], rest].concat();
+    let first = run([&sorts[..], &["--save-state", &state]].concat(), begin);
+    let second = run([&sorts[..], &["--load-state", &state]].concat(), &rest);
+    let unsorted = |more: &[&str], input: &[u8]| run([&sorts[..2], more].concat(), input);
+    for (seen, plain) in [
+        (&first, unsorted(&["--save-state", &state], begin)),
+        (&second, unsorted(&["--load-state", &state], &rest)),
+    ] {
+        seen.code(0);
+        plain.code(0);
+        let mut wanted = times(&plain.stdout);
+        wanted.sort_unstable();
+        assert!(!wanted.is_empty() && times(&seen.stdout) == wanted);
+        assert!(counter(&seen.stderr, "buffer.output_sorting_peak") > 1);
+    }
+    let all = run(sorts, &capture);
+    let mut live = Live::start(&[&sorts[..], &["--live"]].concat());
+    live.write(&capture);
+    // All but what only the end of the input gives up.
+    let enough = all.stdout.len() / 2;
+    live.until("what waits", |out| out.len() >= enough);
+    live.close();
+    let end = live.end();
+    end.code(0);
+    assert!(times(&end.stdout) == times(&all.stdout));
 }
 
 /// Each kind, encapsulation and format by itself, on files and stdout, in one run.

@@ -9,6 +9,7 @@ mod index;
 mod packed;
 #[cfg(not(feature = "state"))]
 mod plain;
+pub mod time_queue;
 
 pub use aged::{AgedPlace, AgedTable};
 pub use budget::{Budget, WaitingOctets, WaitingStage, allocated, tree};
@@ -20,3 +21,4 @@ pub(crate) use index::SlotIndex;
 pub(crate) use packed::{Packer, unpack};
 #[cfg(not(feature = "state"))]
 pub(crate) use plain::{Packer, unpack};
+pub use time_queue::{TimeQueue, Timed};

@@ -238,6 +238,13 @@ impl Output for PacketOutputs {
         }));
     }
 
+    // What waits to be sorted is written, as the next run has files of its own.
+    fn settle(&mut self, cx: &mut Context) {
+        for output in &mut self.0 {
+            output.write_all(cx);
+        }
+    }
+
     fn save(&self, to: &mut StateWriter) {
         for output in &self.0 {
             output.file.save(to);

@@ -200,8 +200,8 @@ impl PacketOutput {
         let data = datagram.payload;
         let data = data.get(..RECORD - before).unwrap_or(data);
         Self::count(cx, before + data.len());
-        self.file.record_at_its_time(
-            &cx.packet,
+        self.write_at_its_time(
+            cx,
             link_type,
             before + datagram.payload_len,
             [&front, headers, data],

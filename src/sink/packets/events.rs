@@ -7,9 +7,10 @@ use super::pending::{PendingMessage, seq};
 use super::synthetic::{self, FIN, RST, TcpFields, Wire};
 use super::writing::PacketOutput;
 use crate::base::context::Context;
+use crate::base::counters::Discard;
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
-use crate::base::packet::{Interface, LinkType};
+use crate::base::packet::{Interface, LinkType, Packet};
 use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Duplicate};
 use crate::ip::Datagram;
@@ -263,6 +264,13 @@ impl MessageSink for PacketOutput {
 
     fn input_end(&mut self, cx: &mut Context) {
         self.ports.clear(cx);
+        self.write_all(cx);
+    }
+
+    fn packet(&mut self, cx: &mut Context, packet: &Packet<'_>, _: Option<Discard>) {
+        if let Some(sorted) = &mut self.sorted {
+            sorted.time_is(cx, packet, &mut self.file);
+        }
     }
 
     /// The connection has ended: gives back what was counted for it.

@@ -24,6 +24,7 @@ mod pcapng;
 mod pdu;
 mod pending;
 mod segments;
+mod sorted;
 mod synthetic;
 mod track;
 mod writing;

@@ -1,6 +1,7 @@
 //! What packets look like, as the user chose.
 
 use super::file::FileFormat;
+use std::time::Duration;
 
 /// How the headers of packets begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +50,10 @@ pub struct PacketOptions {
     pub original_times: bool,
     /// `--handshake`: SYN, FIN and RST packets for all connections.
     pub handshake: bool,
+    /// `--output-sort-delay`, `--output-sort-queue`: packets are written in the order of time; not where both are 0.
+    pub sort_delay: Duration,
+    /// Packets that wait for that, at most; 0: as many as the queue has room for.
+    pub sort_queue: usize,
     /// `-U`: flush after every packet.
     pub packet_buffered: bool,
 }

@@ -6,6 +6,7 @@ use super::info::MessageInfo;
 use super::options::{Large, PacketOptions};
 use super::pdu;
 use super::pending::{HEADROOM, PendingMessage};
+use super::sorted::{SortedRecords, WaitingRecord};
 use super::synthetic::{self, Ends, PacketHeaders, Payload, Wire};
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
@@ -23,6 +24,8 @@ pub(crate) struct PacketOutput {
     /// The protocols that come here; all that no other output names where there are none.
     pub(super) protocols: Vec<String>,
     pub(super) wire: Wire,
+    /// Packets that wait for their place in the order of time, where they have one.
+    pub(super) sorted: Option<SortedRecords>,
     pub(super) begun: bool,
     /// Messages that came here.
     pub(super) messages: u64,
@@ -52,6 +55,7 @@ impl PacketOutput {
         let (format, original) = (form.format, form.original_times);
         Self {
             file: CaptureFile::new(name, to, format, original, form.packet_buffered),
+            sorted: SortedRecords::new(form.sort_delay, form.sort_queue),
             form,
             protocols,
             wire: Wire::Raw,
@@ -137,15 +141,57 @@ impl PacketOutput {
         let [first, second] = data;
         // The record's original length tells of octets that are missing; nothing is made up for
         // them.
-        self.file.record(
-            &cx.packet,
-            LinkType::RAW,
-            len + payload.whole,
-            [headers.as_slice(), first, second],
-            &self.comments,
-            0,
-        );
+        let parts = [headers.as_slice(), first, second];
+        self.write(cx, LinkType::RAW, len + payload.whole, parts);
+    }
+
+    /// Writes a packet with the comments that wait for it, or has it wait for its place in the order of time.
+    fn write(&mut self, cx: &mut Context, link_type: LinkType, original: usize, parts: [&[u8]; 3]) {
+        if let Some(sorted) = &mut self.sorted {
+            let record = WaitingRecord {
+                packet: cx.packet,
+                link_type,
+                original,
+                data: parts.concat(),
+                comments: std::mem::take(&mut self.comments),
+                as_it_was: false,
+            };
+            return sorted.take(cx, record, &mut self.file);
+        }
+        let comments = &self.comments;
+        self.file
+            .record(&cx.packet, link_type, original, parts, comments, 0);
         self.comments.clear();
+    }
+
+    /// Writes a packet that is no message, with the time that it has.
+    pub(super) fn write_at_its_time(
+        &mut self,
+        cx: &mut Context,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+    ) {
+        if let Some(sorted) = &mut self.sorted {
+            let record = WaitingRecord {
+                packet: cx.packet,
+                link_type,
+                original,
+                data: parts.concat(),
+                comments: Vec::new(),
+                as_it_was: true,
+            };
+            return sorted.take(cx, record, &mut self.file);
+        }
+        self.file
+            .record_at_its_time(&cx.packet, link_type, original, parts);
+    }
+
+    /// Writes all that wait for their place in the order of time.
+    pub(super) fn write_all(&mut self, cx: &mut Context) {
+        if let Some(sorted) = &mut self.sorted {
+            sorted.write_all(cx, &mut self.file);
+        }
     }
 
     /// Writes a message as a pdu.
@@ -174,15 +220,8 @@ impl PacketOutput {
         if self.form.info {
             self.comments.push(about.text());
         }
-        self.file.record(
-            &cx.packet,
-            LinkType::WIRESHARK_UPPER_PDU,
-            header.len() + message.whole,
-            [&header, data, &[]],
-            &self.comments,
-            0,
-        );
-        self.comments.clear();
+        let (link_type, original) = (LinkType::WIRESHARK_UPPER_PDU, header.len() + message.whole);
+        self.write(cx, link_type, original, [&header, data, &[]]);
         self.header = header;
     }
 
@@ -194,6 +233,11 @@ impl PacketOutput {
         pending: &mut [u8],
         payload: &Payload,
     ) {
+        if self.sorted.is_some() {
+            // Its octets are used again by the next message.
+            let data = pending.get(HEADROOM..).unwrap_or_default();
+            return self.parts(cx, headers, payload, [data, &[]]);
+        }
         let headers = headers.as_slice();
         let (captured, original) = (headers.len() + payload.len, headers.len() + payload.whole);
         let Some(record) = self.file.pcap_header(&cx.packet, captured, original) else {
