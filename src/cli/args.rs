@@ -161,7 +161,9 @@ pub(super) struct Args {
     /// a file. `env` is the file that this variable names here. It is read on while it grows. What the records hold is treated as any
     /// other stream: messages are found in it, and written to all outputs instead of the records (--dump writes it to NAME.decrypted beside them). As packets it has the port that its
     /// protocol has without TLS (80 for 443), so that readers know what it is; a comment has the ports that it had (pcapng). Records that cannot be opened stay what they are.
-    /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. Key logs that a pcapng
+    /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. It may hide three changes of keys (KeyUpdate; in TLS 1.2, renegotiation),
+    /// and a megabyte of the shortest records; a direction in which eight records in a row cannot be opened is tried no further. A session of TLS 1.2 that is resumed needs no line of its own
+    /// where the capture has the handshake that it began with (the last 65,536 names of sessions are remembered). Where the ClientHello is missing all sessions of the key log are tried, until two million keys have been tried in vain. What is not opened is counted by reason (decrypted.*). DTLS and QUIC are not decrypted. Key logs that a pcapng
     /// capture holds itself (editcap --inject-secrets) need no option, but for --keep-secrets: in a file they are looked for before its packets
     /// are read (a compressed file is decompressed once more for that, unless --tls records is given); in a pipe they are used from where they stand on, and for what --keylog-wait holds.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input", hide_short_help = true)]

@@ -329,7 +329,7 @@ time-outs and checksums hold as they are given now. A state is readable by its o
 up to 40 MB more where many names of \\fB--dump\\fR and \\fB--extract\\fR and many ports of \\fB--write\\fR have to be remembered. Where an output has failed, or its reader has left, no state is kept, a line on stderr says so, and the state before stays. A place where none can be written is refused before anything is read. A piece that is damaged is used up to there, with status 2, and its state is kept. \
 Warnings, \\fB--trace\\fR and the hints on stderr are about one run. \\fB--extract -\\fR does not go on.
 .PP
-Secrets of TLS are not kept in a state, nor what is made of them, but for which sessions connections were found (32 bytes of each). Each run is given \\fB--keylog\\fR, with the secrets of the connections that began in \
+Secrets of TLS are not kept in a state, nor what is made of them, but for which sessions connections were found (32 bytes of each) and by what sessions of TLS 1.2 may be resumed (64 bytes of each, at most 65,536). Each run is given \\fB--keylog\\fR, with the secrets of the connections that began in \
 earlier pieces too. Those that stand in a capture itself (decryption secrets blocks of pcapng) open the records of the run that reads them; runs over later \
 pieces need them in a file of \\fB--keylog\\fR.";
 

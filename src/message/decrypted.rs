@@ -13,7 +13,8 @@ use super::events::{MessageStart, Piece};
 use super::held_part::ChunkOrigin;
 use super::protocols::{alpn_port, plain_port};
 use super::records::{
-    APPLICATION_DATA, KeyLog, Lost, NotOpened, Opened, RecordPlace, SaidMessage, Session,
+    APPLICATION_DATA, KeyLog, Lost, NotOpened, Offer, Opened, RecordPlace, SaidMessage, Session,
+    SessionName,
 };
 use crate::base::context::Context;
 use crate::base::counters::DecryptedCounters;
@@ -240,8 +241,13 @@ impl<C: Default> Decrypted<C> {
     }
 
     /// As [`Session::take_heard`].
-    pub(super) fn take_heard(&mut self) -> Option<[u8; 32]> {
+    pub(super) fn take_heard(&mut self) -> Option<Offer> {
         self.session.take_heard()
+    }
+
+    /// As [`Session::take_names`].
+    pub(super) fn take_names(&mut self) -> impl Iterator<Item = (SessionName, Offer)> + use<C> {
+        self.session.take_names()
     }
 
     /// Nobody knows how many octets are missing in this direction.

@@ -1633,8 +1633,11 @@ impl<M: MessageSink> Extractor<M> {
         }
         kept.put_back(d, gathered);
         kept.charge(at.cx);
-        if let Some(random) = kept.take_heard() {
-            self.openers.keys.heard(random);
+        for (name, offer) in kept.take_names() {
+            self.openers.keys.name(name, &offer);
+        }
+        if let Some(offer) = kept.take_heard() {
+            self.openers.keys.heard(&offer);
         }
         let said = kept.take_said();
         let begins = kept.begins_to_open(&self.openers.keys);

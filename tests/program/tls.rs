@@ -27,7 +27,7 @@ fn captures() -> Vec<(String, Vec<u8>, PathBuf)> {
         })
         .collect();
     all.sort();
-    assert_eq!(all.len(), 13);
+    assert_eq!(all.len(), 14);
     all
 }
 
@@ -940,6 +940,50 @@ fn keys_that_are_agreed_on_anew_open_what_follows_also_behind_a_loss() {
             "{place}"
         );
     }
+    // Without a change of the cipher, and what stands in its packet: what follows has the keys that it changes to.
+    let mut changed = 0;
+    for (place, segment) in segments.iter().enumerate() {
+        let (mut rest, mut types) = (&segment.payload[..], Vec::new());
+        while let [kind, 3, 3, hi, lo, behind @ ..] = rest {
+            let len = usize::from(u16::from_be_bytes([*hi, *lo]));
+            types.push((*kind, len));
+            rest = &behind[len..];
+        }
+        if types.iter().any(|(kind, len)| *kind == 20 && *len > 1) {
+            let left = opened(&without(&capture, &[place]));
+            assert_eq!(left, sealed + changes - types.len() as u64, "{place}");
+            changed += 1;
+        }
+    }
+    assert_eq!(changed, changes);
+}
+
+#[test]
+fn a_session_that_is_resumed_is_opened_with_the_secret_of_the_first() {
+    let (capture, keys) = of("tls12-resumed");
+    let secrets = fs::read_to_string(&keys).expect("a key log");
+    let line = |line: &&str| line.starts_with("CLIENT_RANDOM");
+    assert_eq!(secrets.lines().filter(line).count(), 2);
+    let sealed = records(&capture).iter().filter(|record| record.3).count() as u64;
+    let dir = tempdir().expect("a folder");
+    let counters = |capture: &[u8], file: &str| {
+        let (keys, state) = (keys.as_str(), dir.path().join(file).display().to_string());
+        let args = ["-n", "-s", "--keylog", keys, "--state", &state, "-"];
+        counter(&run(args, capture).stderr, "decrypted.records")
+    };
+    assert_eq!(counters(&capture, "whole"), sealed);
+    // Also where another run has heard the first.
+    let (_, packets) = common::pcap(&capture);
+    let middle = packets[packets.len() / 2].end;
+    counters(&capture[..middle], "state");
+    let rest = [&capture[..24], &capture[middle..]].concat();
+    assert_eq!(counters(&rest, "state"), sealed);
+    // A session that nobody has heard is not made up.
+    let from = packets[10].end;
+    let rest = [&capture[..24], &capture[from..]].concat();
+    let said = stats(&keys, &rest);
+    assert!(counter(&said, "decrypted.no_key") > 0);
+    assert_eq!(counter(&said, "decrypted.no_fit"), 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ const HEADER: usize = 4;
 
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
+pub(super) const NEW_SESSION_TICKET: u8 = 4;
 pub(super) const END_OF_EARLY_DATA: u8 = 5;
 pub(super) const ENCRYPTED_EXTENSIONS: u8 = 8;
 pub(super) const CERTIFICATE: u8 = 11;
@@ -31,6 +32,7 @@ const RETRY: [u8; 32] = [
 
 const ALPN: u16 = 16;
 const ENCRYPT_THEN_MAC: u16 = 22;
+const SESSION_TICKET: u16 = 35;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -54,6 +56,8 @@ pub struct ClientHello<'a> {
     pub version: u16,
     /// The client's random number.
     pub random: [u8; 32],
+    /// The session that it would resume; in TLS 1.3, any octets or none.
+    pub session_id: &'a [u8],
     /// Cipher suites, two octets each.
     pub suites: &'a [u8],
     /// What stands behind the compression.
@@ -67,6 +71,8 @@ pub struct ServerHello<'a> {
     pub version: u16,
     /// The server's random number.
     pub random: [u8; 32],
+    /// The session, if it can be resumed; in TLS 1.3, what the client has said.
+    pub session_id: &'a [u8],
     /// The cipher suite that it has chosen.
     pub suite: u16,
     /// What stands behind the compression.
@@ -134,6 +140,11 @@ pub(super) const fn is_of_use(kind: u8) -> bool {
         )
 }
 
+/// It is read, or names a session that may be resumed.
+pub(super) const fn is_gathered(kind: u8) -> bool {
+    is_of_use(kind) || kind == NEW_SESSION_TICKET
+}
+
 /// It is a hello.
 pub(super) const fn is_hello(kind: u8) -> bool {
     matches!(kind, CLIENT_HELLO | SERVER_HELLO)
@@ -190,6 +201,7 @@ impl<'a> HandshakeMessage<'a> {
         Some(ClientHello {
             version: u16::from_be_bytes(*body.first_chunk()?),
             random: *body.get(2..)?.first_chunk()?,
+            session_id: body.get(35..suites)?,
             suites: body.get(suites + 2..compression)?,
             extensions: Extensions::at(body, extensions),
         })
@@ -202,6 +214,7 @@ impl<'a> HandshakeMessage<'a> {
         Some(ServerHello {
             version: u16::from_be_bytes(*body.first_chunk()?),
             random: *body.get(2..)?.first_chunk()?,
+            session_id: body.get(35..suite)?,
             suite: u16::from_be_bytes(*body.get(suite..)?.first_chunk()?),
             // Behind the suite stands the compression.
             extensions: Extensions::at(body, suite + 3),
@@ -211,6 +224,12 @@ impl<'a> HandshakeMessage<'a> {
     /// The extensions of EncryptedExtensions (RFC 8446, 4.3.1).
     pub fn encrypted_extensions(&self) -> Option<Extensions<'a>> {
         (self.kind == ENCRYPTED_EXTENSIONS).then(|| Extensions::at(self.body, 0))
+    }
+
+    /// The ticket that a session of TLS 1.2 or before can be resumed with (RFC 5077, 3.3).
+    pub(super) fn session_ticket(&self) -> Option<&'a [u8]> {
+        let end = skip(self.body, 4, 2).filter(|_| self.kind == NEW_SESSION_TICKET)?;
+        self.body.get(6..end).filter(|ticket| !ticket.is_empty())
     }
 
     /// The body of a Certificate, compressed. None where it is another message.
@@ -258,6 +277,12 @@ impl ClientHello<'_> {
     /// Data may follow at once.
     pub(super) fn has_early_data(&self) -> bool {
         self.extensions.get(EARLY_DATA).is_some()
+    }
+
+    /// The ticket of the session that it would resume (RFC 5077, 3.2).
+    pub(super) fn session_ticket(&self) -> Option<&[u8]> {
+        let ticket = self.extensions.get(SESSION_TICKET);
+        ticket.filter(|ticket| !ticket.is_empty())
     }
 
     /// The server that it asks for (RFC 6066, 3).

@@ -2,7 +2,7 @@
 
 use crate::base::state::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use zeroize::Zeroize;
 
@@ -11,6 +11,9 @@ const LONGEST: usize = 48;
 /// Sessions that are kept, at most: some 400 MB of secrets. More are left out, and counted.
 // A server writes a million of them in hours; a tenth would not hold a day of a busy one.
 const SESSIONS: usize = 1 << 20;
+
+/// Names of sessions that may be resumed which are kept, at most: some 10 MB. The oldest are forgotten first.
+const NAMES: usize = 1 << 16;
 
 /// Keys that are tried in vain for connections whose session is not known, at most.
 // A few seconds. A capture of many connections that began before it, with the key log of others, must not take hours.
@@ -112,7 +115,21 @@ pub struct FoundSessions {
     last: Option<[u8; 32]>,
     /// Keys tried for connections whose session is not known, beyond those that were found.
     guesses: u64,
+    /// Names of sessions that may be resumed, the oldest first, and the random numbers of the clients that their secrets are known by.
+    names: Vec<(SessionName, [u8; 32])>,
 }
+
+/// What a ClientHello says of its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::message) struct Offer {
+    /// The client's random number.
+    pub(super) random: [u8; 32],
+    /// Sessions that it would resume: by the server's number, and by a ticket.
+    pub(super) resumes: [Option<SessionName>; 2],
+}
+
+/// What a session of TLS 1.2 or before is resumed by, the server's number of it or a ticket: SHA-256 of that.
+pub(in crate::message) type SessionName = [u8; 32];
 
 /// Secrets of TLS sessions by the client's random number: at most about a million sessions.
 #[derive(Default)]
@@ -121,6 +138,11 @@ pub struct KeyLog {
     sessions: Vec<SessionSecrets>,
     /// Where they stand, by the client's random number.
     places: HashMap<[u8; 32], usize>,
+    /// By the names of sessions that may be resumed: the random number of the client that their secrets are known by.
+    // Some programs write secrets down where they are made, and not again where the session is resumed.
+    names: HashMap<SessionName, [u8; 32]>,
+    /// The names, the oldest first.
+    order: VecDeque<SessionName>,
     /// The last one that was claimed.
     last: Cell<usize>,
     /// Keys tried for connections whose session is not known, beyond those that were found.
@@ -155,7 +177,13 @@ impl KeyLog {
     /// Takes whole lines of a key log.
     pub fn add(&mut self, lines: &[u8]) -> AddedSecrets {
         let mut added = AddedSecrets::default();
-        for (number, line) in (1..).zip(lines.split(|&c| c == b'\n')) {
+        let lines = (1..).zip(lines.split(|&c| c == b'\n'));
+        // A line may end with a carriage return alone.
+        let lines = lines.flat_map(|(number, line)| {
+            let parts = line.split(|&c| c == b'\r');
+            parts.map(move |part| (number, part))
+        });
+        for (number, line) in lines {
             let mut words = line
                 .split(u8::is_ascii_whitespace)
                 .filter(|word| !word.is_empty());
@@ -238,11 +266,34 @@ impl KeyLog {
     }
 
     /// The client of a session was heard.
-    pub(in crate::message) fn heard(&mut self, client_random: [u8; 32]) {
-        let lacks = !self.is_complete(&client_random);
+    pub(in crate::message) fn heard(&mut self, offer: &Offer) {
+        let lacks = !self.is_complete(&self.origin(offer));
         if let Some(lacking) = self.lacking.as_mut().filter(|_| lacks) {
-            lacking.push(client_random);
+            lacking.push(offer.random);
         }
+    }
+
+    /// The session of this hello may be resumed by this name.
+    pub(in crate::message) fn name(&mut self, name: SessionName, offer: &Offer) {
+        let origin = self.origin(offer);
+        if self.names.insert(name, origin).is_none() {
+            self.order.push_back(name);
+        }
+        if self.order.len() > NAMES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.names.remove(&oldest);
+        }
+    }
+
+    /// The random number of the client that the secrets of this hello's session are known by: its own, or that of the session that it resumes.
+    fn origin(&self, offer: &Offer) -> [u8; 32] {
+        if self.places.contains_key(&offer.random) {
+            return offer.random;
+        }
+        let mut resumed = offer.resumes.iter().flatten();
+        let origin = resumed.find_map(|name| self.names.get(name));
+        origin.copied().unwrap_or(offer.random)
     }
 
     /// The clients' random numbers of sessions that were heard since the last call, and whose secrets have not come.
@@ -269,18 +320,31 @@ impl KeyLog {
             client_randoms: claimed.map(|session| session.client_random).collect(),
             last: last.map(|session| session.client_random),
             guesses: self.guesses.get(),
+            names: self
+                .order
+                .iter()
+                .filter_map(|name| Some((*name, *self.names.get(name)?)))
+                .collect(),
         }
     }
 
     /// Goes on with what another run has found. The secrets are added again.
-    pub fn go_on(&mut self, found: FoundSessions) {
+    pub fn go_on(&mut self, mut found: FoundSessions) {
         self.guesses.set(found.guesses);
+        let names = std::mem::take(&mut found.names);
+        self.order = names.iter().map(|(name, _)| *name).collect();
+        self.names = names.into_iter().collect();
         self.before = found;
     }
 
     /// What is known of the session of this client's random number.
-    pub(super) fn session(&self, client_random: &[u8; 32]) -> Option<&SessionSecrets> {
+    fn session(&self, client_random: &[u8; 32]) -> Option<&SessionSecrets> {
         self.sessions.get(*self.places.get(client_random)?)
+    }
+
+    /// What is known of the session of this hello, which may be one that is resumed.
+    pub(super) fn session_of(&self, offer: &Offer) -> Option<&SessionSecrets> {
+        self.session(&self.origin(offer))
     }
 
     /// So many keys have been tried for a connection whose session is not known.
@@ -327,7 +391,7 @@ mod tests {
     fn lines_of_a_key_log_are_read() {
         let (random, secret) = ("0a".repeat(32), "bC".repeat(48));
         let text = format!(
-            "# comment\r\n\nCLIENT_RANDOM {random} {secret}\r\n\
+            "# comment\r\n\rCLIENT_RANDOM {random} {secret}\r\n\n\
              SERVER_TRAFFIC_SECRET_0 {random} {}\nEXPORTER_SECRET {random} {}\n\
              RSA 0102030405060708 {secret}\nCLIENT_RANDOM {random} 00\nnonsense\n",
             &secret[..64],

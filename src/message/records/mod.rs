@@ -24,14 +24,19 @@ mod session;
 mod suite;
 
 #[cfg(not(feature = "decrypt"))]
-use no_primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
+use no_primitives::{
+    Opener, decrypt_blocks, digest, expand, pseudorandom, pseudorandom_before_12, verify,
+};
 #[cfg(feature = "decrypt")]
-use primitives::{Opener, decrypt_blocks, expand, pseudorandom, pseudorandom_before_12, verify};
+use primitives::{
+    Opener, decrypt_blocks, digest, expand, pseudorandom, pseudorandom_before_12, verify,
+};
 
 pub use handshake::{
     ClientHello, CompressedCertificate, Extensions, HandshakeMessage, ServerHello, numbers,
 };
 pub use keylog::{AddedSecrets, FoundSessions, KeyLog};
+pub(super) use keylog::{Offer, SessionName};
 pub(super) use session::{
     APPLICATION_DATA, Lost, NotOpened, Opened, RecordPlace, SaidMessage, Session,
 };

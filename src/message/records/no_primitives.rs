@@ -23,6 +23,11 @@ pub(super) const fn decrypt_blocks(_: Cipher, _: &[u8], _: &[u8], _: &mut [u8]) 
     None
 }
 
+/// Nothing is looked up by it.
+pub(super) const fn digest(_: &[u8]) -> [u8; 32] {
+    [0; 32]
+}
+
 pub(super) const fn verify(_: Mac, _: &[u8], _: &[&[u8]], _: &[u8]) -> Option<()> {
     None
 }

@@ -16,7 +16,7 @@ use hkdf::Hkdf;
 use hmac::Hmac;
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Sha256, Sha384};
+use sha2::{Digest, Sha256, Sha384};
 use zeroize::Zeroizing;
 
 /// A cipher that authenticates, with its key.
@@ -125,6 +125,11 @@ where
     let decryptor = Decryptor::<C>::new_from_slices(key, vector);
     decryptor.ok()?.decrypt_blocks(blocks);
     Some(())
+}
+
+/// SHA-256.
+pub(super) fn digest(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
 }
 
 /// The code authenticates these octets.

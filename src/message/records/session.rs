@@ -4,8 +4,9 @@
 //! the number lies between what few long records and many short ones would have made of them, and the keys are these or later ones:
 //! they are tried in this order, so often at most as the bounds below say.
 
+use super::digest;
 use super::handshake::{self, Agreed, HandshakeMessage};
-use super::keylog::{KeyLog, Secret, SessionSecrets};
+use super::keylog::{KeyLog, Offer, Secret, SessionName, SessionSecrets};
 use super::protection::{HEADER, Protection, RecordNumber};
 use super::schedule::{self, KeyBlockSeed, TLS13};
 use super::suite::{suite, with_secrets_of};
@@ -38,6 +39,8 @@ const LOOKED: u64 = 64;
 const NUMBERS_GUESSED: [u64; 3] = [4, 64, 1024];
 /// Records of each direction for which that is done.
 const GUESSED: u8 = 2;
+/// What was agreed on before that is kept, and that a loss may hide the change to (RFC 5246, 7.4.1.1).
+const EARLIER: usize = 3;
 /// Changes of keys that a loss may hide (KeyUpdate).
 const UPDATES: u32 = 3;
 /// Records under the first keys of application data which a server begins with and which hold none of it (NewSessionTicket).
@@ -110,8 +113,8 @@ struct Half {
     keys: Option<Keys>,
 }
 
-/// What was agreed on: the client's random number, and what the server has said.
-type Basis = ([u8; 32], Agreed);
+/// What was agreed on: what the client has said, and the server.
+type Basis = (Offer, Agreed);
 
 /// A handshake message that was read, as [`HandshakeMessage`].
 #[derive(Debug)]
@@ -137,8 +140,10 @@ impl SaidMessage {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::message) struct Session {
     client: Option<Direction>,
-    client_random: Option<[u8; 32]>,
+    offer: Option<Offer>,
     server: Option<Agreed>,
+    /// What was agreed on before, where keys are agreed on anew: one direction is read ahead of the other.
+    earlier: Vec<Basis>,
     /// The protocol inside, as the two have agreed (RFC 7301), or the only one that the client speaks.
     alpn: Option<Vec<u8>>,
     halves: [Half; 2],
@@ -151,6 +156,9 @@ pub(in crate::message) struct Session {
     /// The client was heard since it was asked last.
     #[serde(skip)]
     heard: bool,
+    /// What the session may be resumed by later, of what was heard since it was asked last.
+    #[serde(skip)]
+    names: Vec<SessionName>,
     /// Somebody wants the handshake messages that are read, and these.
     listens: bool,
     #[serde(skip)]
@@ -233,7 +241,7 @@ impl Half {
                 let len = u32::from_be_bytes([0, len[0], len[1], len[2]]);
                 types.push(*kind);
                 self.opened_left = len.into();
-                let of_use = handshake::is_of_use(*kind) && self.opened_left <= READ;
+                let of_use = handshake::is_gathered(*kind) && self.opened_left <= READ;
                 self.opened_body = of_use.then(|| (*kind, Vec::new()));
                 self.opened_header.clear();
             }
@@ -275,14 +283,14 @@ impl Session {
     /// What both have said, as far as it belongs together.
     fn agreed(&self) -> Option<Basis> {
         let server = self.server.filter(|_| !self.ahead);
-        self.client_random.zip(server)
+        self.offer.zip(server)
     }
 
     /// What the keys of a direction are made of: what it has sealed with until now, or else what was agreed on.
-    fn basis(&self, d: usize) -> (Option<[u8; 32]>, Option<Agreed>) {
+    fn basis(&self, d: usize) -> (Option<Offer>, Option<Agreed>) {
         match self.halves[d].sealed_with {
-            Some((random, agreed)) => (Some(random), Some(agreed)),
-            None => (self.client_random, self.server),
+            Some((offer, agreed)) => (Some(offer), Some(agreed)),
+            None => (self.offer, self.server),
         }
     }
 
@@ -339,14 +347,21 @@ impl Session {
                     return;
                 };
                 self.client = Some(direction);
-                if self.client_random != Some(hello.random) {
+                if self.random() != Some(hello.random) {
+                    self.earlier.extend(self.agreed());
+                    if self.earlier.len() > EARLIER {
+                        self.earlier.remove(0);
+                    }
                     if !std::mem::take(&mut self.ahead) {
                         self.server = None;
                     }
                     self.retries = false;
                     self.heard = true;
                 }
-                (self.client_random, self.claims) = (Some(hello.random), true);
+                let named = |octets: &[u8]| (!octets.is_empty()).then(|| digest(octets));
+                let resumes = [named(hello.session_id), hello.session_ticket().map(digest)];
+                let random = hello.random;
+                (self.offer, self.claims) = (Some(Offer { random, resumes }), true);
                 let mut offered = hello.extensions.alpn();
                 let only = offered.next().filter(|_| offered.next().is_none());
                 self.alpn = only.map(<[u8]>::to_vec);
@@ -372,8 +387,11 @@ impl Session {
                 let agreed = hello.agreed();
                 self.server = Some(agreed);
                 let answered = self.halves[direction.index()].sealed_with;
-                let answered = answered.map(|(random, _)| random);
-                self.ahead = self.client_random.is_none() || self.client_random == answered;
+                let answered = answered.map(|(offer, _)| offer.random);
+                self.ahead = self.offer.is_none() || self.random() == answered;
+                if agreed.version != TLS13 && !self.ahead {
+                    self.begins_session(hello.session_id);
+                }
                 if agreed.version == TLS13 {
                     let [there, back] = [direction, direction.flip()].map(Direction::index);
                     self.halves[there].change(Epoch::Handshake);
@@ -386,14 +404,42 @@ impl Session {
                 let extensions = message.encrypted_extensions();
                 self.agrees_on(extensions.and_then(|all| all.alpn().next()));
             }
+            handshake::NEW_SESSION_TICKET if !self.is_tls13() => {
+                self.names.extend(message.session_ticket().map(digest));
+            }
             _ => {}
         }
     }
 
-    /// The random number of a client that was heard since the last call.
-    pub(in crate::message) fn take_heard(&mut self) -> Option<[u8; 32]> {
-        self.client_random
-            .filter(|_| std::mem::take(&mut self.heard))
+    /// The server has said by which number a session of TLS 1.2 or before may be resumed, or which one it resumes (RFC 5246, 7.4.1.3).
+    fn begins_session(&mut self, id: &[u8]) {
+        let name = (!id.is_empty()).then(|| digest(id));
+        if let Some(offer) = &mut self.offer
+            && offer.resumes[0].is_some_and(|offered| Some(offered) != name)
+        {
+            // Neither that of the client nor, since it would say so by the client's number, that of a ticket (RFC 5077, 3.4).
+            offer.resumes = [None; 2];
+        }
+        self.names.extend(name);
+    }
+
+    /// The client's random number.
+    fn random(&self) -> Option<[u8; 32]> {
+        self.offer.map(|offer| offer.random)
+    }
+
+    /// What a client has said that was heard since the last call.
+    pub(in crate::message) fn take_heard(&mut self) -> Option<Offer> {
+        self.offer.filter(|_| std::mem::take(&mut self.heard))
+    }
+
+    /// What sessions may be resumed by, of what was heard since the last call, and the hello that began them.
+    pub(in crate::message) fn take_names(
+        &mut self,
+    ) -> impl Iterator<Item = (SessionName, Offer)> + use<> {
+        let offer = self.offer;
+        let names = std::mem::take(&mut self.names).into_iter();
+        names.filter_map(move |name| Some((name, offer?)))
     }
 
     /// The server has chosen the protocol inside, where it has.
@@ -458,14 +504,14 @@ impl Session {
 
     /// The key log has secrets of this session.
     pub(in crate::message) fn has_secrets(&self, keys: &KeyLog) -> bool {
-        self.client_random
-            .is_some_and(|random| keys.session(&random).is_some())
+        self.offer
+            .is_some_and(|offer| keys.session_of(&offer).is_some())
     }
 
     /// What the key log has of the session that a direction is in.
     fn secrets<'a>(&self, keys: &'a KeyLog, d: usize) -> Result<&'a SessionSecrets, NotOpened> {
-        let random = self.basis(d).0.ok_or(NotOpened::NoHello)?;
-        keys.session(&random).ok_or(NotOpened::NoKey)
+        let offer = self.basis(d).0.ok_or(NotOpened::NoHello)?;
+        keys.session_of(&offer).ok_or(NotOpened::NoKey)
     }
 
     /// Opens a record, which is whole, in place. Where it cannot, nothing is changed.
@@ -476,11 +522,16 @@ impl Session {
         record: &mut [u8],
         tried: &mut u64,
     ) -> Result<Opened, NotOpened> {
-        if self.client_random.is_none() {
+        if self.offer.is_none() {
             return self.guess(keys, place, record, tried);
         }
         let secrets = self.secrets(keys, place.direction.index())?;
-        let opened = self.open_with(secrets, place, record, TRIALS, tried);
+        let mut opened = self.open_with(secrets, place, record, TRIALS, tried);
+        if opened.is_err()
+            && let Some(anew) = self.open_anew(keys, place, record, tried)
+        {
+            opened = Ok(anew);
+        }
         match &opened {
             Ok(_) if self.claims => {
                 keys.claim(&secrets.client_random);
@@ -493,6 +544,43 @@ impl Session {
             }
         }
         opened
+    }
+
+    /// The same with keys that were agreed on anew, where what is missing may have changed to them.
+    fn open_anew(
+        &mut self,
+        keys: &KeyLog,
+        place: RecordPlace,
+        record: &mut [u8],
+        tried: &mut u64,
+    ) -> Option<Opened> {
+        let d = place.direction.index();
+        let half = &self.halves[d];
+        if half.epoch != Epoch::Sealed || half.lost(place.offset) == Some(0) {
+            return None;
+        }
+        let (used, agreed) = (half.sealed_with, self.agreed());
+        let earlier = self.earlier.clone();
+        let others = earlier.into_iter().chain(agreed);
+        for basis in others.filter(|basis| used != Some(*basis)) {
+            let Some(secrets) = keys.session_of(&basis.0) else {
+                continue;
+            };
+            let half = &mut self.halves[d];
+            let changed = Half {
+                reached: half.reached,
+                jumped: half.jumped,
+                sealed_with: Some(basis),
+                ..Half::default()
+            };
+            let before = std::mem::replace(half, changed);
+            let opened = self.open_with(secrets, place, record, TRIALS, tried);
+            if opened.is_ok() {
+                return opened.ok();
+            }
+            self.halves[d] = before;
+        }
+        None
     }
 
     /// The same of a connection whose ClientHello is missing: the session that opens it is its own.
@@ -515,7 +603,11 @@ impl Session {
                 // Those that have no secret of this kind cost little, but there may be a million of them.
                 looked += 1;
                 for client in clients.into_iter().flatten() {
-                    (self.client, self.client_random) = (Some(client), Some(secrets.client_random));
+                    let offer = Offer {
+                        random: secrets.client_random,
+                        resumes: [None; 2],
+                    };
+                    (self.client, self.offer) = (Some(client), Some(offer));
                     let opened = self.open_with(secrets, place, record, numbers, tried);
                     if let Ok(opened) = opened {
                         keys.claim(&secrets.client_random);
@@ -530,7 +622,7 @@ impl Session {
             }
             keys.guessed(*tried - before + looked / LOOKED, false);
         }
-        (self.client, self.client_random) = (client, None);
+        (self.client, self.offer) = (client, None);
         self.halves[place.direction.index()].guessed += 1;
         Err(NotOpened::NoHello)
     }
@@ -745,13 +837,13 @@ impl Session {
         let made = match epoch {
             Epoch::Clear => None,
             Epoch::Sealed => {
-                let (random, hello) = self.basis(d);
+                let (offer, hello) = self.basis(d);
                 let hello = hello.ok_or(NotOpened::NoHello)?;
-                let random = random.ok_or(NotOpened::NoHello)?;
+                let offer = offer.ok_or(NotOpened::NoHello)?;
                 let master = secrets.master.as_ref().ok_or(NotOpened::NoKey)?;
                 let seed = KeyBlockSeed {
                     version: hello.version,
-                    client_random: &random,
+                    client_random: &offer.random,
                     server_random: &hello.random,
                     encrypt_then_mac: hello.encrypt_then_mac,
                 };
@@ -802,7 +894,10 @@ impl Session {
             .iter()
             .filter_map(|half| half.opened_body.as_ref());
         let read: usize = read.map(|(_, body)| allocated(body.capacity())).sum();
-        allocated(size_of::<Self>()) + keys * KEYS + read
+        allocated(size_of::<Self>())
+            + allocated(self.earlier.capacity() * size_of::<Basis>())
+            + keys * KEYS
+            + read
     }
 }
 
