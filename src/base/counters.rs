@@ -547,7 +547,7 @@ counters! {
     }
     /// Messages.
     message: MessageCounters {
-        messages: "messages found",
+        messages: "messages found; of HTTP/2, WebSocket and RTMP each frame is one, and carried.messages counts what they make",
         whole: "messages delivered whole",
         incomplete: "messages of which bytes are missing",
         octets: "bytes of messages",
@@ -556,6 +556,7 @@ counters! {
     }
     /// Messages that connections carry in frames: HTTP/2, WebSocket. The frames are counted as messages of their protocol.
     carried: CarriedCounters {
+        frames: "frames that messages of such streams were read from",
         messages: "messages found in such streams",
         incomplete: "messages of these that lack something, or may lack something",
         inner: "messages with a length of their own found in these (gRPC)",

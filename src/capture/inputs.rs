@@ -51,7 +51,7 @@ fn open(path: &OsStr, waits: bool) -> io::Result<File> {
 /// What an input is called in messages.
 fn shown(name: &OsStr) -> String {
     match path(name) {
-        path if path == "-" => "standard input".to_owned(),
+        path if path == "-" => "stdin".to_owned(),
         _ => name.to_string_lossy().into_owned(),
     }
 }

@@ -423,7 +423,7 @@ pub(super) struct Args {
 
     /// Stop after so many messages, or rows of --table
     ///
-    /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are.
+    /// Those that --connection, --protocols and the other options choose. Messages that are open by then are left where they are, and are not counted as incomplete.
     /// With --table=protocols it is the messages that are counted.
     #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Filters")]
     pub(super) count: Option<u64>,

@@ -82,7 +82,6 @@ fn columns(table: TableName) -> Vec<String> {
 
 /// Options with other values that are known and that clap does not tell.
 const OTHERS: &[(&str, &[&str])] = &[
-    ("checksums", &["auto", "verify", "ignore"]),
     ("connection", &["all", "tcp", "udp", "sctp"]),
     ("trace", &["all", "tcp", "udp", "sctp"]),
 ];

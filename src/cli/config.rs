@@ -682,17 +682,15 @@ fn below_zero(option: &str, word: &str) -> String {
         [long, short].iter().flatten().any(|name| name == option)
     };
     let command = command();
-    let takes_value = command
-        .get_arguments()
-        .find(option_is)
-        .is_some_and(|arg| arg.get_action().takes_values());
-    if !takes_value {
+    let arg = command.get_arguments().find(option_is);
+    if !arg.is_some_and(|arg| arg.get_action().takes_values()) {
         return format!("{word}: is no option: --help shows all");
     }
+    let least = usize::from(arg.is_some_and(|arg| arg.get_id() == "count"));
     // Of a pattern, a name: it may begin so.
     match command.try_get_matches_from(["inet-asm", &format!("{option}={word}")]) {
         Ok(_) => format!("{option} {word}: looks like an option: write {option}={word}"),
-        Err(_) => format!("{option} {word}: is below 0: give 0 or more"),
+        Err(_) => format!("{option} {word}: is below 0: give {least} or more"),
     }
 }
 
@@ -796,8 +794,18 @@ fn config(
     let dropped = args.dropped.into_iter().map(|t| (t, OutputKind::Dropped));
     let bypass = args.bypass.into_iter().map(|t| (t, OutputKind::Bypass));
     for (target, what) in written.chain(dropped).chain(bypass) {
-        let spec = output(target, what, form, args.format, !args.framer.is_empty())
-            .map_err(|what| error(ErrorKind::ValueValidation, what))?;
+        let spec =
+            output(target, what, form, args.format, !args.framer.is_empty()).map_err(|wrong| {
+                let option = match what {
+                    OutputKind::Messages => "--write",
+                    OutputKind::Dropped => "--dropped",
+                    OutputKind::Bypass => "--bypass",
+                };
+                error(
+                    ErrorKind::ValueValidation,
+                    format_args!("{option}: {wrong}"),
+                )
+            })?;
         sink.outputs.push(spec);
     }
     sink.print = args.print.map(print);
@@ -1630,7 +1638,10 @@ fn rules(
     decode_as: Vec<DecodeAs>,
     framers: Vec<UserRow>,
 ) -> Result<Rules, clap::Error> {
-    let wrong = |name: &str| error(ErrorKind::ValueValidation, no_protocol(name));
+    let wrong = |option: &str, name: &str| {
+        let what = format_args!("{option}: {}", no_protocol(name));
+        error(ErrorKind::ValueValidation, what)
+    };
     let mut rules = Rules {
         decode_as,
         framers,
@@ -1648,7 +1659,7 @@ fn rules(
         let own = rules.framers.iter().map(|row| row.name);
         let own = own.into_iter().find(|own| own.text() == name);
         let known = own.or_else(|| known_name(name).map(Name::of));
-        list.push(known.ok_or_else(|| wrong(name))?);
+        list.push(known.ok_or_else(|| wrong("--protocols", name))?);
     }
     let filter = &rules.filter;
     if let Some(both) = filter.protocols.iter().find(|n| filter.except.contains(n)) {
@@ -1661,7 +1672,7 @@ fn rules(
         ));
     }
     match rules.unknown_name() {
-        Some(name) => Err(wrong(name)),
+        Some(name) => Err(wrong("--decode-as", name)),
         None => Ok(rules),
     }
 }

@@ -322,16 +322,19 @@ pub(super) fn closing_line(
     (told, counted): (bool, bool),
 ) -> String {
     let connections = c.tcp.connections + c.udp.flows + c.sctp.associations;
+    // Messages, and not the frames that they came in, where these were read.
+    let frames = c.carried.frames.saturating_sub(c.carried.messages);
+    let found = c.message.messages.saturating_sub(frames);
     let mut line = format!(
         "{}, {}, {}",
         some(c.input.packets, "packet"),
         some(connections, "connection"),
-        some(c.message.messages, "message")
+        some(found, "message")
     );
     match chosen {
         Some(0) => line += ", none of them chosen",
         // That all of them were says nothing.
-        Some(n) if n == c.message.messages => {}
+        Some(n) if n == found => {}
         Some(n) => line += &format!(", {} chosen", grouped(n)),
         None => {}
     }
@@ -401,13 +404,20 @@ pub(super) fn hints(c: &Counters, seen: &Seen) -> Vec<String> {
         (c.udp.closed_teredo, "Teredo", "teredo"),
         (c.udp.closed_sctp, "SCTP over UDP", "sctp"),
     ];
-    if let Some((_, name, option)) = tunnels.iter().find(|(some, ..)| most(*some, packets)) {
+    // Nearly all are told wherever it is seen; where somebody looks on, a tenth is enough.
+    let enough = |some: u64| most(some, packets) || seen.looks_on && some > packets / 10;
+    let closed = tunnels.iter().filter(|(some, ..)| enough(*some));
+    if let Some((some_closed, name, option)) = closed.max_by_key(|(some, ..)| *some) {
         // With those that were opened: one that is inside of another is reached through it.
         let opened = Tunnel::ALL.map(|t| seen.opened.contains(t).then(|| t.name()));
         let mut options: Vec<_> = opened.into_iter().flatten().collect();
         options.push(option);
+        let packets = match most(*some_closed, packets) {
+            true => "nearly all packets".to_owned(),
+            false => format!("{} of {} packets", grouped(*some_closed), grouped(packets)),
+        };
         hints.push(format!(
-            "tunnels: nearly all packets are {name}, which was not opened: --decapsulate {} opens it",
+            "tunnels: {packets} are {name}, which was not opened: --decapsulate {} opens it",
             options.join(",")
         ));
     } else if seen.looks_on {
@@ -744,6 +754,11 @@ mod tests {
         assert!(
             closing_line(&c, &c, Some(2000), None, (false, false)).ends_with(", 2,000 messages")
         );
+        // Frames that carry messages are none.
+        (c.carried.frames, c.carried.messages) = (1500, 500);
+        assert!(
+            closing_line(&c, &c, Some(1000), None, (false, false)).ends_with(", 1,000 messages")
+        );
         c.message.incomplete = 1;
         assert!(
             closing_line(&c, &c, None, None, (false, false)).contains("; 1 incomplete message (")
@@ -811,6 +826,11 @@ mod tests {
         assert_eq!(hint(&c, false), "");
         c.ipv4.closed_gre = 9;
         assert!(hint(&c, false).contains("--decapsulate gre"));
+        c.ipv4.closed_gre = 1;
+        assert_eq!(hint(&c, true), "");
+        c.ipv4.closed_gre = 2;
+        assert_eq!(hint(&c, false), "");
+        assert!(hint(&c, true).contains("2 of 10 packets are GRE"));
         // In a tunnel that was opened; what is inside was counted beside its outside.
         let mut c = Counters::default();
         (c.ipv4.packets, c.tunnel.passed, c.udp.closed_vxlan) = (4, 2, 2);

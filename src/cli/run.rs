@@ -663,6 +663,9 @@ impl<'a> Run<'a> {
         // last.
         // Nothing that was understood is lost, whatever ended the input.
         let saved = self.config.save_state.as_deref();
+        // What lies behind the last message that is wanted is not missing.
+        let left = saved.is_none() && self.assembler.sink().is_full();
+        let left = left.then(|| self.assembler.counters().clone());
         if saved.is_none() {
             if let Some(queue) = &mut queue {
                 self.empty(queue);
@@ -682,6 +685,12 @@ impl<'a> Run<'a> {
         }
         if let Err(e) = self.assembler.sink().finish() {
             self.fail(&e);
+        }
+        if let Some(left) = left {
+            let counters = self.assembler.counters_mut();
+            let all = std::mem::replace(counters, left);
+            // What was written for it is.
+            (counters.files, counters.output) = (all.files, all.output);
         }
         for note in self.assembler.sink().notes() {
             if !self.config.quiet {

@@ -221,11 +221,11 @@ mod tests {
             ),
             (
                 "-w file:x?protcol=http",
-                "protcol=http: no such option of an output: did you mean protocol=http? (expected",
+                "--write: protcol=http: no such option of an output: did you mean protocol=http? (expected",
             ),
             (
                 "-w file:x?format=pcapn",
-                "format=pcapn: is none of its values: did you mean pcapng? (expected one of pcap, pcapng",
+                "--write: format=pcapn: is none of its values: did you mean pcapng? (expected one of pcap, pcapng",
             ),
             (
                 "-w fil:x.pcap",
@@ -330,7 +330,7 @@ mod tests {
             ),
             (
                 "--protocols rtp",
-                "rtp: no protocol of this name: RTP over UDP is not told from ",
+                "--protocols: rtp: no protocol of this name: RTP over UDP is not told from ",
             ),
             ("-X", "-X: is an option of other programs: -p=full shows"),
             (
@@ -349,7 +349,15 @@ mod tests {
                 "--session-timeout -5s",
                 "--session-timeout -5s: is below 0: give 0 or more",
             ),
-            ("-c -1", "-c -1: is below 0: give 0 or more"),
+            ("-c -1", "-c -1: is below 0: give 1 or more"),
+            (
+                "-d tcp.port==9000,htp",
+                "--decode-as: htp: no protocol of this name: did you mean http? (",
+            ),
+            (
+                "-w file:x?protocol=htp",
+                "--write: htp: no protocol of this name: did you mean http? (",
+            ),
             (
                 "--match -5",
                 "--match -5: looks like an option: write --match=-5",
@@ -406,7 +414,7 @@ mod tests {
             ),
             (
                 "--protocols htp",
-                "htp: no protocol of this name: did you mean http? (",
+                "--protocols: htp: no protocol of this name: did you mean http? (",
             ),
             (
                 "-s=jsn",

@@ -129,6 +129,7 @@ impl<T: Default> CarriedStreams<T> {
             streams: around.cx.limits.carried_streams,
             from_start: around.sides[around.direction.index()].from_start,
         };
+        around.cx.counters.carried.frames += u64::from(matches!(what, ToCarrier::Frame));
         let closes = match what {
             ToCarrier::End(close) => close,
             ToCarrier::Frame | ToCarrier::Octets(_) | ToCarrier::Gap(_) => None,

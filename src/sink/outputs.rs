@@ -720,7 +720,10 @@ impl Outputs {
 
     /// Something of a connection that is chosen is missing.
     fn lacks(&mut self, flow: &Flow, count: impl FnOnce(&mut Counters)) {
-        if let Some(missing) = self.missing.as_mut().filter(|missing| missing.gaps) {
+        // What ends because no more is wanted is not missing.
+        let full = self.is_full();
+        let missing = self.missing.as_mut().filter(|_| !full);
+        if let Some(missing) = missing.filter(|missing| missing.gaps) {
             // A conversation is all that is written.
             let follow = self.table.follow.as_ref();
             if follow.is_none_or(|follow| follow.takes(flow)) {
@@ -731,7 +734,8 @@ impl Outputs {
 
     /// Something of a message that is chosen is missing.
     fn lacks_of_message(&mut self, flow: &Flow) {
-        if let Some(missing) = &mut self.missing {
+        let full = self.is_full();
+        if let Some(missing) = self.missing.as_mut().filter(|_| !full) {
             let follow = self.table.follow.as_ref();
             let takes = follow.is_none_or(|follow| follow.takes(flow));
             missing.counters.message.incomplete += u64::from(takes);

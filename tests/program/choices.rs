@@ -1,7 +1,7 @@
 //! Options that choose messages mean the same everywhere, and what is told at the end is about what was chosen.
 
 use crate::common::build::{ACK, CLIENT, PSH, Pcap, SERVER, behind, get, response};
-use crate::common::{run, testdata};
+use crate::common::{counter, run, testdata};
 
 fn path(name: &str) -> String {
     testdata(name).display().to_string()
@@ -160,5 +160,19 @@ fn the_closing_line_tells_what_is_missing_of_that_which_was_chosen() {
             Some(words) => assert!(said.contains(words), "{options:?}: {said}"),
             None => assert_eq!(said, "", "{options:?}"),
         }
+    }
+}
+
+/// A message that is open when as many were written as are wanted is not incomplete: nobody has looked at the rest of it.
+#[test]
+fn what_lies_behind_the_last_message_that_is_wanted_is_not_missing() {
+    for (name, count) in [("http-post.pcap", "5"), ("sctp-interleaved.pcap", "1")] {
+        let file = testdata(name).display().to_string();
+        let to = ["--fail-if", "message.lost > 0", "-s", &file];
+        let some = run([&["-p", "-c", count][..], &to].concat(), b"");
+        some.code(0);
+        assert_eq!(counter(&some.stderr, "output.messages").to_string(), count);
+        assert!(counter(&some.stderr, "message.messages") > 0);
+        run([&["-p"][..], &to].concat(), b"").code(0);
     }
 }

@@ -143,7 +143,7 @@ fn cut_and_damaged_ones_are_said() {
         let done = run(["-q"], &damaged);
         done.code(2);
         assert!(!done.stdout.is_empty(), "{name}");
-        for word in ["standard input: is damaged at offset ", ", record "] {
+        for word in ["stdin: is damaged at offset ", ", record "] {
             assert!(done.stderr.contains(word), "{name}: {}", done.stderr);
         }
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);

@@ -681,7 +681,7 @@ fn a_link_type_that_is_not_known_is_told_once_and_costs_its_own_packets_only() {
     let done = raw("", &[&usb[..], &usb, &plain].concat());
     assert_eq!(counter(&done.stderr, "link.unknown_type"), 48);
     assert_eq!(counter(&done.stderr, "link.passed"), 24);
-    let told = "inet-asm: standard input: link type 189 is not known here: ";
+    let told = "inet-asm: stdin: link type 189 is not known here: ";
     let lines = done.stderr.lines();
     assert_eq!(lines.filter(|l| l.starts_with(told)).count(), 1);
     assert!(done.ok() == expected);

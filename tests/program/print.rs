@@ -41,7 +41,7 @@ fn messages_are_named_in_their_protocols_words() {
             "mbtcp",
             "mbtcp 12 read holding registers, unit 1, transaction 0",
         ),
-        ("mongo", "mongo 51 message"),
+        ("mongo", "mongo 51 message ping"),
         ("mqtt", "mqtt 14 CONNECT"),
         ("mysql", "mysql 104 greeting"),
         ("nbss", "nbss 108 SMB2 negotiate request"),

@@ -47,6 +47,16 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         (6, "nak"),
         (7, "release"),
         (8, "inform"),
+        (9, "force renew"),
+        (10, "lease query"),
+        (11, "lease unassigned"),
+        (12, "lease unknown"),
+        (13, "lease active"),
+        (14, "bulk lease query"),
+        (15, "lease query done"),
+        (16, "active lease query"),
+        (17, "lease query status"),
+        (18, "tls"),
     ];
     match message_type(m) {
         Some(kind) => named_number(&names, kind.into(), out),

@@ -113,6 +113,7 @@ const HEADER: usize = 12;
 struct Question {
     id: u16,
     flags: u16,
+    questions: u16,
     answers: u16,
     /// There is a question, of this type if that is there.
     asked: Option<Option<u16>>,
@@ -126,6 +127,7 @@ fn read(m: &[u8]) -> Option<Question> {
     Some(Question {
         id,
         flags,
+        questions,
         answers,
         asked: (questions > 0).then(|| skip_name(m, HEADER).and_then(word)),
     })
@@ -143,10 +145,32 @@ pub(super) const FIELD_NAMES: &[&str] = &["id", "question", "type", "rcode", "an
 /// Records of an answer that a summary names.
 const NAMED: u64 = 3;
 
+/// Questions that a summary names. There is one as a rule; mDNS asks several at once (RFC 6762, 5.3).
+const ASKED: u64 = 4;
+
 /// Appends the name in question, escaped, with as many labels as are there.
 fn asked_name(m: &[u8], out: &mut String) {
+    name_at(m, HEADER, out);
+}
+
+/// The questions behind the first that are named: where the name of each stands, and its type.
+fn further_questions(m: &[u8], questions: u16) -> impl Iterator<Item = (usize, u16)> {
+    let mut at = skip_name(m, HEADER).map(|end| end + 4);
+    let mut left = u64::from(questions).min(ASKED).saturating_sub(1);
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let begin = at.take()?;
+        let end = skip_name(m, begin)?;
+        let kind = u16::from_be_bytes(*m.get(end..)?.first_chunk()?);
+        at = Some(end + 4);
+        Some((begin, kind))
+    })
+}
+
+/// Appends the name that stands here, `.` being the root.
+fn name_at(m: &[u8], at: usize, out: &mut String) {
     let begin = out.len();
-    name(m, HEADER, out);
+    name(m, at, out);
     if out.len() == begin {
         out.push('.');
     }
@@ -264,9 +288,20 @@ pub(super) fn fields(transport: Transport, _: Kind, m: &[u8], to: &mut MessageFi
     let m = m.get(skip..).unwrap_or_default();
     to.number("id", question.id.into());
     if let Some(kind) = question.asked {
-        to.write("question", |text| asked_name(m, text));
+        to.write("question", |text| {
+            asked_name(m, text);
+            for (name, _) in further_questions(m, question.questions) {
+                text.push(',');
+                name_at(m, name, text);
+            }
+        });
         if let Some(kind) = kind {
-            to.text("type", type_name(kind).as_bytes());
+            to.write("type", |text| {
+                text.push_str(&type_name(kind));
+                for (_, kind) in further_questions(m, question.questions) {
+                    let _ = write!(text, ",{}", type_name(kind));
+                }
+            });
         }
     }
     if question.is_response() {
@@ -315,6 +350,15 @@ fn say(m: &[u8], out: &mut String) -> bool {
             out.push(' ');
             out.push_str(&type_name(kind));
         }
+        for (name, kind) in further_questions(m, question.questions) {
+            out.push_str(", ");
+            name_at(m, name, out);
+            let _ = write!(out, " {}", type_name(kind));
+        }
+        let left = u64::from(question.questions).saturating_sub(ASKED);
+        if left > 0 {
+            let _ = write!(out, " and {left} more");
+        }
     }
     // Of an inverse query the question stands among the answers (RFC 1035, 6.4).
     if !response && opcode == 1 {
@@ -341,6 +385,10 @@ fn say(m: &[u8], out: &mut String) -> bool {
                     1 => write!(out, ", 1 record"),
                     n => write!(out, ", {n} records"),
                 };
+                // The client asks again over TCP (RFC 1035, 4.2.1).
+                if flags & 0x0200 != 0 {
+                    out.push_str(", truncated");
+                }
             }
             code => {
                 let _ = match response_code(code) {
@@ -442,11 +490,29 @@ mod tests {
         tcp.extend_from_slice(q);
         let mut root = q[..12].to_vec();
         root.extend_from_slice(&[0, 0, 2]);
+        // Several questions, the later by a pointer (RFC 6762, 5.3).
+        let mut several = q.to_vec();
+        several[5] = 6;
+        for _ in 0..5 {
+            several.extend_from_slice(&[1, b'b', 0xc0, 16, 0, 12, 0, 1]);
+        }
+        let mut cut = q.to_vec();
+        (cut[2], cut[7]) = (0x83, 0);
         use Transport::{Tcp, Udp};
         for (transport, octets, expected) in [
             (Udp, &q[..], "query 0x1234 www.example AAAA"),
             (Tcp, &tcp, "query 0x1234 www.example AAAA"),
             (Udp, &a, "answer 0x1234 www.example AAAA, 2 records"),
+            (
+                Udp,
+                &cut,
+                "answer 0x1234 www.example AAAA, 0 records, truncated",
+            ),
+            (
+                Udp,
+                &several,
+                "query 0x1234 www.example AAAA, b.example PTR, b.example PTR, b.example PTR and 2 more",
+            ),
             (Udp, &root, "query 0x1234 . NS"),
             (Udp, &q[..16], "query 0x1234 www"),
             (Udp, b"abc", ""),

@@ -4,7 +4,7 @@ use super::super::length::{
     LengthField, LengthProtocol, LengthRow, Scan, number, octet, response_if, window,
 };
 use super::super::row::ProtocolRow;
-use super::super::text::named_number;
+use super::super::text::{escape, named_number};
 use crate::base::flow::Transport;
 #[cfg(test)]
 use crate::base::message::Kind;
@@ -64,10 +64,12 @@ fn is_plausible(m: &[u8], len: u64) -> bool {
         && matches!(u32::from_le_bytes(opcode), 1 | 2001..=2013)
 }
 
+/// The opcode of OP_MSG, whose octets stand in the other order.
+const MESSAGE: u64 = 0xdd07_0000;
+
 /// The number of the request, which its answer repeats behind a number of its own. What says that more is to come is not answered
 /// (MongoDB wire protocol, OP_MSG, flag bits).
 fn transaction(_: Transport, m: &[u8]) -> Option<u64> {
-    const MESSAGE: u64 = 0xdd07_0000;
     let more_to_come = number(m, 12, 4) == MESSAGE && octet(m, 16) & 2 != 0;
     match number(m, 8, 4) {
         0 if more_to_come => None,
@@ -82,13 +84,43 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         &[
             (0x0100_0000, "reply"),
             (0xd407_0000, "query"),
-            (0xdd07_0000, "message"),
+            (MESSAGE, "message"),
             (0xdc07_0000, "compressed"),
         ],
         number(m, 12, 4),
         out,
     );
+    if let Some((key, value)) = command(m) {
+        out.push(' ');
+        escape(key, out);
+        if let Some(value) = value {
+            out.push(' ');
+            escape(value, out);
+        }
+    }
     true
+}
+
+/// The first element of what a message says, which is the command and, where it is of text, what it is about (OP_MSG, section 0; BSON 1.1).
+fn command(m: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    const DOCUMENT: usize = 21;
+    const TEXT: u8 = 2;
+    if number(m, 12, 4) != MESSAGE || octet(m, DOCUMENT - 1) != 0 {
+        return None;
+    }
+    let (kind, rest) = m.get(DOCUMENT + 4..)?.split_first()?;
+    let end = memchr::memchr(0, rest.get(..rest.len().min(64))?)?;
+    let (key, value) = rest.split_at(end);
+    let text = || {
+        let [len @ .., _, _, _] = value.get(1..5)? else {
+            return None;
+        };
+        // With the zero at its end; nothing that is as long as a name has more octets of length.
+        let len = usize::from(*len.first()?).checked_sub(1)?;
+        value.get(5..5 + len)
+    };
+    let value = (*kind == TEXT).then(text).flatten();
+    (!key.is_empty()).then_some((key, value))
 }
 
 #[cfg(test)]

@@ -130,7 +130,10 @@ pub const TABLES: &[(TableName, &str, TableColumns)] = &[
         "a row for each protocol, at the end",
         &[
             ("protocol", "by Wireshark's name"),
-            ("messages", "messages found"),
+            (
+                "messages",
+                "messages found; of HTTP/2, WebSocket and RTMP, frames",
+            ),
             ("bytes", "bytes of these"),
             ("incomplete", "messages of which bytes are missing"),
             ("skipped", "bytes between messages that belong to none"),
