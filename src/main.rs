@@ -1,6 +1,7 @@
 //! The binary: flags in, exit status out.
 
 use inet_asm::cli::{self, FAILED, Invocation, Signals, complain, run};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
+    // A file of configuration may be typed. What is asked for while the command line is read holds for the run.
+    let is_config = |arg: OsString| arg.as_encoded_bytes().starts_with(b"--config");
+    signals.end_at_once(std::env::args_os().any(is_config));
     let invocation = match cli::parse(std::env::args_os(), io::stdout().is_terminal()) {
         Ok(invocation) => invocation,
         // All that goes to stderr has one form. Help is no error, and goes to stdout.

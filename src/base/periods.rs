@@ -5,7 +5,7 @@ use crate::base::state::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Periods of one length. The first begins with the first packet, and each later one where the last has ended; those in which
-/// nothing was captured are left out.
+/// nothing was captured are passed over, and [`Periods::silent`] has them.
 // By timestamps, not by the age clock: that one stands still over a leap, and what is counted behind it belongs to another
 // period all the same. A single wrong timestamp costs two rows, one that ends early and one of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,7 +71,26 @@ impl Periods {
         let into = into.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let begin = Timestamp::from_nanos(next.as_nanos().saturating_sub(into));
         (self.start, self.latest, self.earlier) = (Some(begin), next, 0);
-        (start, after(start, self.length))
+        (start, start.after(self.length))
+    }
+
+    /// The periods without a packet between the end of the last one and the beginning of this one, as beginnings and ends. More than `most`
+    /// are one.
+    pub fn silent(&self, from: Timestamp, most: u64) -> Vec<(Timestamp, Timestamp)> {
+        let begin = self.start.unwrap_or(from);
+        let length = self.length.as_nanos().max(1);
+        let many = begin.since(from).as_nanos() / length;
+        match u64::try_from(many) {
+            Ok(0) => Vec::new(),
+            Ok(many) if many <= most => {
+                let ends = (0..many).scan(from, |at, _| {
+                    let start = std::mem::replace(at, at.after(self.length));
+                    Some((start, *at))
+                });
+                ends.collect()
+            }
+            _ => vec![(from, begin)],
+        }
     }
 
     /// Beginning and end of the period that the end of the input cuts short; None where there was no packet.
@@ -79,11 +98,6 @@ impl Periods {
         let start = self.start?;
         Some((start, self.latest.max(start)))
     }
-}
-
-fn after(start: Timestamp, time: Duration) -> Timestamp {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    Timestamp::from_nanos(start.as_nanos().saturating_add(nanos))
 }
 
 #[cfg(test)]
@@ -124,6 +138,29 @@ mod tests {
         }
         let sparse = periods(3_600, (0..35).map(|n| 1_000 + n * 7_200));
         assert_eq!(sparse.len(), 35);
+    }
+
+    #[test]
+    fn periods_without_packets_are_known() {
+        let silent = |next: u64, most: u64| {
+            let mut periods = Periods::new(Duration::from_secs(60));
+            assert!(!periods.is_over(at(1_000)));
+            assert!(periods.is_over(at(next)));
+            let (_, end) = periods.end();
+            let silent = periods.silent(end, most).into_iter();
+            silent
+                .map(|(a, b)| (a.secs(), b.secs()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(silent(1_060, 5), []);
+        assert_eq!(silent(1_119, 5), []);
+        assert_eq!(silent(1_120, 5), [(1_060, 1_120)]);
+        assert_eq!(
+            silent(1_250, 5),
+            [(1_060, 1_120), (1_120, 1_180), (1_180, 1_240)]
+        );
+        assert_eq!(silent(1_250, 2), [(1_060, 1_240)]);
+        assert_eq!(silent(u64::MAX / 1_000_000_000, 1_000).len(), 1);
     }
 
     #[test]

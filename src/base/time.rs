@@ -40,6 +40,11 @@ impl Timestamp {
         }
     }
 
+    /// So much later; the latest that there is, where it would be past it.
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(time)))
+    }
+
     /// The time from `earlier` to `self`, zero where `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -177,6 +177,8 @@ pub struct Inputs {
     read: Arc<AtomicU64>,
     /// How many have been opened to be read.
     opened: usize,
+    /// Named, and not read to the end.
+    left_out: Vec<String>,
     /// Threads that the run may have; None: as many as pay.
     threads: Option<NonZeroUsize>,
     /// What is read has come to an input that listens.
@@ -208,6 +210,7 @@ impl Inputs {
             sorted: false,
             read: Arc::default(),
             opened: 0,
+            left_out: Vec::new(),
             threads: NonZeroUsize::new(1),
             sender: false,
             sender_ended: false,
@@ -399,11 +402,16 @@ impl Inputs {
                             self.broken.push(e.to_string());
                             return Ok(true);
                         }
+                        // Ctrl-C reaches the whole pipe: the writer has gone before it has written anything.
+                        Err(Error::Empty { .. }) if !self.is_file && self.is_stopped() => {
+                            self.leave_out();
+                            return Ok(false);
+                        }
                         done => return done,
                     }
                 }
                 if asked {
-                    self.waiting.clear();
+                    self.leave_out();
                 }
             }
             let Some(mut next) = self.waiting.pop_front() else {
@@ -457,6 +465,26 @@ impl Inputs {
                 reader.decompress_ahead();
             }
         }
+    }
+
+    /// The run was asked to stop: nothing more is read. Notes what there would have been.
+    fn leave_out(&mut self) {
+        // At its end already, a file is not cut by this.
+        let rest = self.is_file && !self.sender && {
+            let reader = self.reader.as_mut();
+            reader.is_some_and(|reader| matches!(reader.fill(), Ok(true)))
+        };
+        let file = self.name().map(str::to_owned);
+        self.left_out.extend(file.filter(|_| rest));
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let waiting = waiting.filter(|input| input.listener.is_none());
+        self.left_out.extend(waiting.map(|i| shown(&i.name)));
+    }
+
+    /// Inputs that were named and not read to their end, because the run was asked to stop: the first of them in part, where it is
+    /// [the one that was read](Self::name).
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Waits for the next sender; none where the run is asked to stop.

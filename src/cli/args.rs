@@ -50,7 +50,7 @@ pub(super) const SECTIONS_BEHIND: &[(&str, &str)] = &[
     (
         "Signals",
         "SIGINT and SIGTERM end a file at once and anything else after a second of silence, and write what is held; a second one \
-         ends the program. SIGUSR1 prints the counters on stderr, also while the first packet is waited for. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
+         ends the program. Ahead of the first packet what is written is a capture without packets. SIGUSR1 prints the counters on stderr, also while the first packet is waited for. SIGHUP opens files of --write, --dropped, --bypass, --json, --har, \
          --sctp-stats, --counters-file, --log-file and the list of --extract anew where they were moved away (rotation). SIGUSR2 keeps the state in the file of --save-state, \
          and the run goes on.",
     ),
@@ -306,7 +306,7 @@ pub(super) struct Args {
     /// Write a file for each stream, with its bytes, into this folder
     ///
     /// It is made where it is not there; those that it is in have to be. Files are named as tcpflow names them; UDP and SCTP streams end in .udp and .sctp. A gap is a hole in the file and stands in
-    /// NAME.gaps (offset, length, cause). Files that are in DIR already are not touched, and no symbolic link in it is
+    /// NAME.gaps (offset, length, cause: acked, closed, timeout, buffer, holes, memory, end, snapped, jump; changed: an earlier run had them). Files that are in DIR already are not touched, and no symbolic link in it is
     /// followed: the next file is called ...c1. A file's modification time is that of the packet which brought its last byte.
     /// `-` writes the streams that --connection chooses to stdout, where a number means a connection of TCP or SCTP, and
     /// `A:p-B:p` one direction.
@@ -811,9 +811,10 @@ pub(super) struct Args {
 
     /// Write the counters into this file as CSV, a row for each period of the capture
     ///
-    /// The file is continued where it is there. Its header names the counters; where those are others than this version has, the
+    /// The file is continued where it is there; `-` is stdout. Its header names the counters; where those are others than this version has, the
     /// rows go to a file with a number in its name (counters-1.csv), and a line on stderr says so. The first two columns are
-    /// the beginning and end of the period, in seconds since 1970. Where the last row there has no end, the next one begins in a
+    /// the beginning and end of the period, in seconds since 1970. A period without packets has a row too (with --live as it passes); over 1,000 of them
+    /// one after another have one row together. Where the last row there has no end, the next one begins in a
     /// line of its own, and a line on stderr says so.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Operation", hide_short_help = true)]
     pub(super) counters_file: Option<PathBuf>,

@@ -1,8 +1,11 @@
 //! The settings that a state is bound to: which outputs there are, what tells connections apart, how messages are found.
 
 use super::args::command;
+use super::places::resolved;
 use crate::sink::options::{OutputKind, OutputOptions};
 use clap::ArgMatches;
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// Options, by their identifiers, with which a state goes on, and with no others.
 const BOUND: &[&str] = &[
@@ -54,6 +57,9 @@ const BOUND: &[&str] = &[
     "wait_ack",
     "counters_clear",
 ];
+
+/// Of these, folders in which files go on.
+const FOLDERS: &[&str] = &["dump", "extract"];
 
 /// Options that may differ.
 #[cfg(test)]
@@ -138,7 +144,13 @@ pub(super) fn settings(matches: &ArgMatches, sink: &OutputOptions) -> Settings {
             continue;
         };
         let values = matches.get_raw(id).into_iter().flatten();
-        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        // A folder is another one in another working directory.
+        let is_folder = |value: &OsStr| FOLDERS.contains(&id) && value != "-";
+        let shown = |value: &OsStr| match is_folder(value) {
+            true => resolved(Path::new(value)).to_string_lossy().into_owned(),
+            false => value.to_string_lossy().into_owned(),
+        };
+        let values: Vec<_> = values.map(shown).collect();
         if !values.is_empty() {
             all.push((format!("--{long}"), values.join(" ")));
         }

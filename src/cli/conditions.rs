@@ -22,6 +22,8 @@ const PERCENT_DIGITS: usize = 6;
 const TERMS: usize = 64;
 /// Counters that are proposed for one that there is not.
 const PROPOSED: usize = 3;
+/// Words of their names that are as near as this are the same: `drops` and `dropped`.
+const SAME_WORD: f64 = 0.85;
 
 /// A condition that fails a run when it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,16 +145,7 @@ impl Condition {
         let Some(unknown) = named.find(|name| *name != "lost" && !known.contains(name)) else {
             return Ok(());
         };
-        let mut near: Vec<_> = known
-            .iter()
-            .map(|name| (likeness(unknown, name), name))
-            .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-        let near: Vec<_> = near
-            .iter()
-            .take(PROPOSED)
-            .map(|(_, n)| n.as_str())
-            .collect();
+        let near = proposed(unknown, &known);
         let spaces = match unknown.contains(['+', '-']) {
             true => "+ and - have spaces around them, and ",
             false => "",
@@ -179,6 +172,55 @@ impl Condition {
             let [left, right] = [left, right].map(shown);
             format!("--fail-if {}: holds: {left} {sign} {right}", self.text)
         })
+    }
+}
+
+/// The counters that are proposed for one that there is not: those that are nearest, and, where it would be one of all messages, that one.
+fn proposed<'a>(unknown: &str, known: &'a [String]) -> Vec<&'a str> {
+    let mut near: Vec<_> = known
+        .iter()
+        .map(|name| (nearness(unknown, name), name.as_str()))
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let mut near: Vec<_> = near.iter().take(PROPOSED).map(|(_, name)| *name).collect();
+    let (section, last) = unknown.rsplit_once('.').unwrap_or(("", unknown));
+    let of_all = format!("message.{last}");
+    let of_all = known.iter().find(|name| **name == of_all);
+    if let Some(of_all) = of_all.filter(|name| !near.contains(&name.as_str())) {
+        near.pop();
+        // Where no section is named, it is most likely this one.
+        let at = if section.is_empty() { 0 } else { near.len() };
+        near.insert(at, of_all);
+    }
+    near
+}
+
+/// How near the names of two counters are, by their letters, or by their words in any order.
+fn nearness(unknown: &str, known: &str) -> f64 {
+    let words = |name: &str| -> Vec<String> {
+        let words = name.split(['.', '_']).filter(|word| !word.is_empty());
+        words.map(str::to_ascii_lowercase).collect()
+    };
+    let (ours, mut theirs) = (words(unknown), words(known));
+    let all = ours.len() + theirs.len();
+    let mut same = 0.0;
+    for word in ours {
+        let like = theirs
+            .iter()
+            .map(|other| strsim::jaro_winkler(&word, other));
+        let nearest = like.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((at, like)) = nearest.filter(|(_, like)| *like > SAME_WORD) {
+            // Each is that of one word.
+            theirs.swap_remove(at);
+            same += like;
+        }
+    }
+    let share = 2.0 * same / all.max(1) as f64;
+    match likeness(unknown, known) {
+        // Names begin alike whatever they count: of those, the words say more.
+        letters @ ..1.0 => share.max(0.85 * letters),
+        // One is the beginning, or a part, of the other.
+        part => part,
     }
 }
 
@@ -428,6 +470,21 @@ mod tests {
             "{wrong}"
         );
         assert_eq!(wrong.matches("tcp.").count(), 5, "{wrong}");
+        for (name, first, third) in [
+            ("messages", "message.messages", ""),
+            ("tcp.messages", "", "message.messages"),
+            ("messages.messages", "message.messages", ""),
+            ("lost.octets", "message.lost_octets", ""),
+            ("tcp.octets_lost", "tcp.lost_octets", ""),
+            ("capture.dropped", "input.capture_drops", ""),
+            ("http.mesages", "http.messages", ""),
+        ] {
+            let known = Counters::names(PROTOCOLS);
+            let near = proposed(name, &known);
+            assert_eq!(near.len(), PROPOSED, "{name}");
+            assert!(first.is_empty() || near[0] == first, "{name}: {near:?}");
+            assert!(third.is_empty() || near[2] == third, "{name}: {near:?}");
+        }
         let other = Condition::new("nosuch.messages > 0").expect("its form is right");
         assert!(other.check(PROTOCOLS).is_err_and(|e| !e.contains("spaces")));
         let joined = Condition::new("tcp.octets+5 > 0").expect("its form is right");

@@ -8,7 +8,7 @@ use super::ini;
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
 use super::report::CHANNELS;
-use super::usage::FRAMED;
+use super::usage::{FRAMED, one_line};
 use super::values::{Color, ShownProgress, Stats, Times, TlsForm, Unframed};
 use crate::base::connection_rule::ConnectionRule;
 use crate::base::counters::Counters;
@@ -78,6 +78,8 @@ pub struct Config {
     pub settings: Vec<(String, String)>,
     /// `--config`.
     pub config_file: Option<PathBuf>,
+    /// Where its options stand.
+    pub places: ini::OptionPlaces,
     /// `--progress`.
     pub progress: ShownProgress,
     /// `--log-file`: where messages go instead of stderr.
@@ -168,7 +170,20 @@ pub fn parse(
     check_spelling(&args)?;
     let args: Vec<OsString> = args.into_iter().flat_map(follow_forms).collect();
     let (matches, file) = matches(args)?;
-    let mut args = Args::from_arg_matches(&matches)?;
+    let placed = |e: clap::Error| match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => e,
+        kind => error(kind, file.places.placed(&one_line(&e))),
+    };
+    checked(&matches, &file, stdout_is_terminal).map_err(placed)
+}
+
+/// What the options ask for, once they have been read.
+fn checked(
+    matches: &ArgMatches,
+    file: &ini::FileOptions,
+    stdout_is_terminal: bool,
+) -> Result<Invocation, clap::Error> {
+    let mut args = Args::from_arg_matches(matches)?;
     if args.short_help {
         return Ok(Invocation::FirstScreen);
     }
@@ -185,21 +200,22 @@ pub fn parse(
         return Ok(Invocation::Completions(shell));
     }
     if args.save_config {
-        let saved = ini::save(&matches).map_err(|e| error(ErrorKind::ValueValidation, e))?;
+        let saved = ini::save(matches).map_err(|e| error(ErrorKind::ValueValidation, e))?;
         return Ok(Invocation::SavedConfig(saved));
     }
     // A capture that is made now is read as it is made.
     args.live |= !args.interface.is_empty();
     args.packet_buffered |= args.synchronized;
-    let inputs = inputs(&matches, &args)?;
+    let inputs = inputs(matches, &args)?;
     check_limits(&args)?;
-    check_company(&matches, &args)?;
+    check_company(matches, &args)?;
     check_inputs(&args, &inputs)?;
-    let notes = idle_options(&matches, &args, &inputs, stdout_is_terminal);
+    let notes = idle_options(matches, &args, &inputs, stdout_is_terminal);
     let mut config = config(args, inputs, stdout_is_terminal, &file.conditions)?;
-    config.notes.extend(file.notes);
+    config.notes.extend(file.notes.iter().cloned());
     config.notes.extend(notes);
-    config.settings = settings(&matches, &config.sink);
+    config.settings = settings(matches, &config.sink);
+    config.places = file.places.clone();
     Ok(Invocation::Run(Box::new(config)))
 }
 
@@ -250,14 +266,20 @@ fn read_config(path: &Path) -> io::Result<String> {
 fn check_company(matches: &ArgMatches, args: &Args) -> Result<(), clap::Error> {
     let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let keeps = args.state.is_some() || args.save_state.is_some() || args.load_state.is_some();
-    let archive = args
-        .extract
-        .as_ref()
-        .is_some_and(|dir| dir.as_os_str() == "-");
+    let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    let archive = is_stdout(&args.extract);
     let rows = [
         (
             keeps && archive,
             "--extract -: writes one archive, which no other run can go on with: name a folder, or leave the state out",
+        ),
+        (
+            is_stdout(&args.state) || is_stdout(&args.save_state) || is_stdout(&args.load_state),
+            "--state -: a state is kept in a file, which takes the place of the one before: name one",
+        ),
+        (
+            is_stdout(&args.log_file),
+            "--log-file -: stdout takes output, and without --log-file messages go to stderr: name a file",
         ),
         (
             given("fields") && args.table.is_none(),
@@ -851,6 +873,7 @@ fn config(
     sink.dump = args.dump.map(|dir| DumpTo {
         dir,
         template: args.dump_name,
+        goes_on: args.save_state.is_some() || args.load_state.is_some() || args.state.is_some(),
         packet_buffered: args.packet_buffered,
     });
     let carriers = carriers(&args.extract_protocols)?;
@@ -915,7 +938,11 @@ fn config(
             });
         }
     }
-    check_stdout(&sink, args.sctp_stats.as_deref())?;
+    let csv = [
+        (args.sctp_stats.as_deref(), "--sctp-stats -"),
+        (args.counters_file.as_deref(), "--counters-file -"),
+    ];
+    check_stdout(&sink, csv)?;
     if stdout_is_terminal {
         check_terminal(&sink)?;
     }
@@ -980,6 +1007,7 @@ fn config(
         }),
         save_state: args.save_state.or_else(|| args.state.clone()),
         config_file: args.config,
+        places: ini::OptionPlaces::default(),
         load_state: args
             .load_state
             .map(|path| (path, true))
@@ -1393,11 +1421,13 @@ const fn to_stdout(what: OutputKind) -> &'static str {
 }
 
 /// At most one output writes to stdout, and streams there have to be chosen.
-fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), clap::Error> {
+fn check_stdout(
+    sink: &OutputOptions,
+    csv: [(Option<&Path>, &'static str); 2],
+) -> Result<(), clap::Error> {
     let streams = sink.dump.as_ref().is_some_and(|d| d.dir.as_os_str() == "-");
     let json = sink.json.as_ref().is_some_and(|j| j.target.name == "-");
     let har = sink.har.as_ref().is_some_and(|h| h.target.name == "-");
-    let stats = sctp_stats.is_some_and(|p| p.as_os_str() == "-");
     let packets = sink.outputs.iter().filter(|o| o.target.name == "-");
     let packets = packets.map(|o| to_stdout(o.what));
     let others = [
@@ -1407,10 +1437,11 @@ fn check_stdout(sink: &OutputOptions, sctp_stats: Option<&Path>) -> Result<(), c
         (json, "--json"),
         (har, "--har -"),
         (streams, "--dump -"),
-        (stats, "--sctp-stats -"),
     ];
+    let csv = csv.map(|(path, name)| (path == Some(Path::new("-")), name));
     let others = others
         .into_iter()
+        .chain(csv)
         .filter_map(|(is, name)| is.then_some(name));
     let users: Vec<_> = others.chain(packets).collect();
     if streams && sink.connection.is_none() {

@@ -293,7 +293,7 @@ store-fragments = yes
 .RE
 .PP
 What is wrong is told with its line, and nothing is read or written then. Of two entries for one option that differ the last one holds, and \
-a line on stderr says so. An option that is given on the command line, or one that excludes \
+a line on stderr says so; where one is a list (checksums, disable) and the other says something of a part of it (VerifyChecksums, Enabled), that is so of this part. An option that is given on the command line, or one that excludes \
 what stands in the file, takes the place of the entry; \\fB--no-NAME\\fR there takes back what the file, or the command line before it, says \
 of option NAME (\\fB--no-live\\fR, \\fB--no-dump\\fR), and with it what says more of that one (\\fB--dump-name\\fR). A value may stand in quotation marks. \\fB--save-config\\fR prints such a file: what was given, and in comments what \
 is in force without having been given.
@@ -327,7 +327,13 @@ Two pieces must not be read by two runs at once. A state belongs to the version 
 which outputs there are, what they hold, what chooses messages, or what tells connections apart differs, it is refused, with the name of the option. Limits, \
 time-outs and checksums hold as they are given now. A state is readable by its owner alone, since it has bytes of connections in it. It is as large as what waits, and \
 up to 40 MB more where many names of \\fB--dump\\fR and \\fB--extract\\fR and many ports of \\fB--write\\fR have to be remembered. Where an output has failed, or its reader has left, no state is kept, a line on stderr says so, and the state before stays. A place where none can be written is refused before anything is read. A piece that is damaged is used up to there, with status 2, and its state is kept. \
+A signal that ends a run ahead of the end of a file that was named is told, with the packet behind which the file goes on. \
 Warnings, \\fB--trace\\fR and the hints on stderr are about one run. \\fB--extract -\\fR does not go on.
+.PP
+A file of \\fB--dump\\fR or \\fB--extract\\fR that goes on has to be as it was left: its length, its time, and where these are others a sum over its bytes are looked at. \
+What stands behind its end is taken off: it is of a run that was killed, and comes again. A file that was changed, or is not there any more, is not gone on with: it stays as it is, \
+what follows goes to another file, and a line on stderr says so. That file lacks what was before: in NAME.gaps the cause is changed, in files.jsonl it is not complete. \
+A folder that is named from the working directory is another one in another directory, and refused.
 .PP
 Secrets of TLS are not kept in a state, nor what is made of them, but for which sessions connections were found (32 bytes of each) and by what sessions of TLS 1.2 may be resumed (64 bytes of each, at most 65,536). Each run is given \\fB--keylog\\fR, with the secrets of the connections that began in \
 earlier pieces too. Those that stand in a capture itself (decryption secrets blocks of pcapng) open the records of the run that reads them; runs over later \

@@ -5,9 +5,10 @@
 use crate::base::counters::{ChannelCounters, Counters};
 use crate::base::periods::Periods;
 use crate::base::time::Timestamp;
-use crate::sink::writer::{OutputError, wall_clock};
+use crate::sink::writer::{OutputError, shown, wall_clock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek as _, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,10 @@ const NAMES: u32 = 1000;
 
 /// What a file goes on with in another run: its period, and what stands in rows already.
 pub(super) type HistoryState = (Periods, Option<Counters>);
+
+/// Rows of periods in a row in which nothing was captured; more of them have one row together.
+// Ten days of the usual periods, and a quarter of an hour of the shortest; a wrong timestamp, years ahead, costs no more.
+const SILENT: u64 = 1000;
 
 /// A file of rows.
 pub(super) struct CountersHistory {
@@ -44,10 +49,12 @@ pub(super) struct CountersHistory {
     written: u64,
     opened: Timestamp,
     failed: Option<io::Error>,
+    /// It is stdout, or a pipe, and nobody reads it any more.
+    reader_left: bool,
 }
 
 impl CountersHistory {
-    /// Opens the file, or begins it. `per_period`: each row says what was counted in its period, not since the beginning.
+    /// Opens the file, or begins it; `-` is stdout. `per_period`: each row says what was counted in its period, not since the beginning.
     ///
     /// # Errors
     ///
@@ -84,6 +91,7 @@ impl CountersHistory {
             written: opened.written,
             opened: wall_clock(),
             failed: None,
+            reader_left: false,
         })
     }
 
@@ -94,13 +102,9 @@ impl CountersHistory {
 
     /// What this run has written.
     pub(super) fn channel(&self) -> ChannelCounters {
+        let name = self.other.as_ref().unwrap_or(&self.wanted);
         ChannelCounters {
-            name: self
-                .other
-                .as_ref()
-                .unwrap_or(&self.wanted)
-                .display()
-                .to_string(),
+            name: shown(&name.to_string_lossy()).to_owned(),
             octets: self.written,
             opened: self.opened,
             ..ChannelCounters::default()
@@ -118,6 +122,9 @@ impl CountersHistory {
     ///
     /// Those of the system; then the old file goes on.
     pub(super) fn reopen(&mut self) -> Result<(), OutputError> {
+        if is_stdout(&self.wanted) {
+            return Ok(());
+        }
         let opened = open(&self.wanted, &self.header);
         let opened = opened.map_err(|e| error(&self.wanted, "open", e))?;
         (self.file, self.other) = (opened.file, opened.other);
@@ -147,10 +154,18 @@ impl CountersHistory {
         self.periods.is_over(next)
     }
 
-    /// Writes the row of the period that [`Self::is_over`] has ended.
+    /// Writes the row of the period that [`Self::is_over`] has ended, and those of periods behind it in which nothing was captured.
     pub(super) fn write(&mut self, counters: &Counters) {
         let period = self.periods.end();
         self.row(counters, period);
+        for silent in self.periods.silent(period.1, SILENT) {
+            self.row(counters, silent);
+        }
+    }
+
+    /// Somebody reads it still.
+    pub(super) const fn is_open(&self) -> bool {
+        !self.reader_left
     }
 
     /// Writes the row of the last period, which the end of the input cuts short.
@@ -204,10 +219,12 @@ impl CountersHistory {
             before.clone_from(counters);
         }
         // In one piece: whoever reads the file meets whole rows.
-        if let Err(e) = self.file.write_all(row.as_bytes()) {
-            self.failed.get_or_insert(e);
-        } else {
-            self.written += row.len() as u64;
+        match self.file.write_all(row.as_bytes()) {
+            Ok(()) => self.written += row.len() as u64,
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => self.reader_left = true,
+            Err(e) => {
+                self.failed.get_or_insert(e);
+            }
         }
     }
 }
@@ -224,6 +241,15 @@ struct ContinuedFile {
 
 /// Opens the file to be continued. Where it is there and has other columns, a number is put into its name.
 fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
+    if is_stdout(path) {
+        return Ok(ContinuedFile {
+            file: File::from(io::stdout().as_fd().try_clone_to_owned()?),
+            other: None,
+            is_new: true,
+            is_cut: false,
+            written: 0,
+        });
+    }
     for n in 0..NAMES {
         let name = numbered(path, n);
         let mut options = OpenOptions::new();
@@ -276,6 +302,10 @@ fn open(path: &Path, header: &str) -> io::Result<ContinuedFile> {
     ))
 }
 
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// `counters.csv`, `counters-1.csv`, `counters-2.csv`, ...
 fn numbered(path: &Path, n: u32) -> PathBuf {
     if n == 0 {
@@ -292,7 +322,7 @@ fn numbered(path: &Path, n: u32) -> PathBuf {
 
 fn error(path: &Path, doing: &'static str, source: io::Error) -> OutputError {
     OutputError {
-        name: path.display().to_string(),
+        name: shown(&path.to_string_lossy()).to_owned(),
         doing,
         source,
     }

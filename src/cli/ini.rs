@@ -107,13 +107,32 @@ const NONE: &[&str] = &[
 /// The option that counts anew behind each row.
 const CLEAR: &str = "counters-clear";
 
-/// Options that say more of another one, and are taken back with it.
+/// Options whose value is a list, of which entries of INetReassembler.ini are parts.
+const LISTS: [&str; 2] = ["checksums", "disable"];
+
+/// Options that say more of another one, and are taken back with it. Alone, those are refused.
 const COMPANY: &[(&str, &str)] = &[
     (CLEAR, "counters-file"),
     ("dump-name", "dump"),
     ("fields", "table"),
     ("follow-form", "follow"),
     ("capture-filter", "interface"),
+];
+
+/// The same of those that do nothing alone.
+const IDLE_ALONE: &[(&str, &str)] = &[
+    ("counters-period", "counters-file"),
+    ("json-body", "json"),
+    ("har-body", "har"),
+    ("extract-types", "extract"),
+    ("extract-protocols", "extract"),
+    ("extract-min", "extract"),
+    ("extract-max", "extract"),
+    ("max-file", "extract"),
+    ("certificates", "extract"),
+    ("on-file", "extract"),
+    ("index", "extract"),
+    ("keylog-wait", "keylog"),
 ];
 
 /// What an entry says of an option.
@@ -128,6 +147,23 @@ enum EntryValue {
 impl EntryValue {
     const fn yes(is: bool) -> Self {
         if is { Self::Yes } else { Self::No }
+    }
+
+    /// What a list says of a part of it, as [`Entries::part`] has it.
+    fn part(&self, long: &str, part: &str) -> Option<String> {
+        let text = match self {
+            Self::Value(text) => text.to_ascii_lowercase(),
+            _ => String::new(),
+        };
+        let words = text.split(',').map(str::trim);
+        if long == "disable" {
+            return words.into_iter().find(|w| *w == part).map(str::to_owned);
+        }
+        let mut how = words.filter_map(|word| match word.split_once('=') {
+            None => Some(word),
+            Some((of, how)) => (of == part).then_some(how),
+        });
+        how.next_back().map(|how| format!("{part}={how}"))
     }
 
     /// How much is asked for. What is no number is most: then it is the one that is refused.
@@ -180,6 +216,46 @@ pub(super) struct FileOptions {
     pub(super) notes: Vec<String>,
     /// Where each condition of --fail-if stands: file and line. What is wrong with one is known when all options are.
     pub(super) conditions: Vec<String>,
+    /// Where the others stand.
+    pub(super) places: OptionPlaces,
+}
+
+/// Where options stand in a file of configuration: what is wrong with one is known when all are, or when the run begins.
+#[derive(Clone, Debug, Default)]
+pub struct OptionPlaces {
+    file: String,
+    /// Name, value and line of each.
+    options: Vec<(String, Option<String>, usize)>,
+}
+
+impl OptionPlaces {
+    /// A line for stderr with the place of the option that it is about, where that stands in the file.
+    pub(super) fn placed(&self, what: &str) -> String {
+        if self.options.is_empty() || what.starts_with(&format!("{}: line ", self.file)) {
+            return what.to_owned();
+        }
+        let first = what.split(": ").next().unwrap_or_default();
+        let names = |text: &str, long: &str| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let mut words = text.split(|c| !is_name(c));
+            words.any(|word| word.strip_prefix("--") == Some(long))
+        };
+        let find = |says: &dyn Fn(&str, Option<&str>) -> bool| {
+            let mut all = self.options.iter();
+            all.find(|(long, value, _)| says(long, value.as_deref()))
+        };
+        // It begins with the option, or with its value, as a path.
+        let about =
+            find(&|long, _| names(first, long)).or_else(|| find(&|_, value| value == Some(first)));
+        if let Some((.., line)) = about {
+            let what = what.trim_start_matches("--");
+            return format!("{}: line {line}: {what}", self.file);
+        }
+        match find(&|long, _| names(what, long)) {
+            Some((long, _, line)) => format!("{what} ({}: line {line}: {long})", self.file),
+            None => what.to_owned(),
+        }
+    }
 }
 
 /// Reads the text of the file `name`. What `given` knows, or excludes, is left out: the command line is stronger.
@@ -244,8 +320,13 @@ pub(super) fn read(name: &str, text: &str, given: &ArgMatches) -> Result<FileOpt
                 .conditions
                 .push(format!("{name}: line {}", wanted.line));
         }
+        let value = arg.to_str().and_then(|arg| arg.split_once('='));
+        let value = value.map(|(_, value)| value.to_owned());
+        let place = (long.to_owned(), value, wanted.line);
+        options.places.options.push(place);
         options.args.extend(vec![arg; times]);
     }
+    name.clone_into(&mut options.places.file);
     Ok(options)
 }
 
@@ -283,8 +364,8 @@ fn is_on_command_line(given: &ArgMatches, id: &str) -> bool {
 fn is_given(command: &Command, given: &ArgMatches, long: Option<&str>) -> bool {
     let is = |id: &str| is_on_command_line(given, id);
     if let Some(long) = long {
-        let company = COMPANY.iter().filter(|(of, _)| *of == long);
-        let company = company.map(|(_, with)| *with);
+        let company = COMPANY.iter().chain(IDLE_ALONE);
+        let company = company.filter(|(of, _)| *of == long).map(|(_, with)| *with);
         if company.chain([long]).any(|long| is(&format!("no-{long}"))) {
             return true;
         }
@@ -333,8 +414,8 @@ struct Entries<'a> {
     notes: Vec<Note>,
     /// Parts of --checksums and --disable: what each says, if anything, and its line.
     parts: BTreeMap<(&'static str, &'static str), (Option<String>, usize)>,
-    /// The line that wants counters to begin anew with each row, in the words of INetReassembler.ini.
-    clears: Option<usize>,
+    /// Whether counters begin anew with each row, in the words of INetReassembler.ini, and its line.
+    clears: Option<(bool, usize)>,
     /// Sections whose channels are not opened.
     closed: Vec<String>,
     /// Channels: section, address, line.
@@ -485,7 +566,7 @@ impl<'a> Entries<'a> {
             }
             Meaning::Flag(long) => self.want(long, EntryValue::yes(yes(value)?), line, Some(entry)),
             // Which file it is about may stand behind it.
-            Meaning::Clear => self.clears = yes(value)?.then_some(line),
+            Meaning::Clear => self.clears = Some((yes(value)?, line)),
             Meaning::Checksum(layer) => {
                 let how = if yes(value)? { "verify" } else { "ignore" };
                 self.part("checksums", layer, Some(format!("{layer}={how}")), line);
@@ -541,11 +622,32 @@ impl<'a> Entries<'a> {
         default.unwrap_or_default().to_owned()
     }
 
+    /// An entry that says something of one part of a list. A list says something of each part: of the two the later one holds there.
     fn part(&mut self, long: &'static str, part: &'static str, value: Option<String>, line: usize) {
-        let new = (value, line);
-        let before = self.parts.insert((long, part), new.clone());
-        if let Some((_, at)) = before.filter(|(before, _)| *before != new.0) {
-            self.replaced(long, at, line);
+        let known = match self.parts.get(&(long, part)) {
+            Some((value, at)) => Some((value.clone(), *at)),
+            None => {
+                let list = self.wanted.iter().find(|w| w.long == Some(long));
+                list.map(|list| (list.said.part(long, part), list.line))
+            }
+        };
+        if let Some((_, at)) = known.filter(|(known, _)| *known != value) {
+            let note = format!("{long}: line {at} says otherwise of {part}: this one holds");
+            self.notes.push((line, Some(long.to_owned()), note));
+        }
+        self.parts.insert((long, part), (value, line));
+    }
+
+    /// A list takes the place of what was said of parts of it before.
+    fn list(&mut self, long: &str, said: &EntryValue, line: usize) {
+        let is_of = |(of, _): &(&'static str, &'static str)| *of == long;
+        let of_it: Vec<_> = self.parts.keys().copied().filter(is_of).collect();
+        for key in of_it {
+            if let Some((value, at)) = self.parts.remove(&key)
+                && value != said.part(key.0, key.1)
+            {
+                self.replaced(long, at, line);
+            }
         }
     }
 
@@ -570,6 +672,7 @@ impl<'a> Entries<'a> {
             return;
         };
         let long = arg.get_long();
+        self.list(long.unwrap_or_default(), &said, line);
         let new = Wanted {
             long,
             said,
@@ -605,6 +708,45 @@ impl<'a> Entries<'a> {
         }
     }
 
+    /// Puts what was said of parts of lists into these.
+    fn join_parts(&mut self) {
+        let all = std::mem::take(&mut self.parts);
+        for long in LISTS {
+            let of_it = all.iter().filter(|((of, _), _)| *of == long);
+            let parts: Vec<_> = of_it.map(|((_, part), said)| (*part, said)).collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let list = self.wanted.iter().position(|w| w.long == Some(long));
+            let list = list.map(|at| self.wanted.remove(at));
+            let text = match list.as_ref().map(|list| &list.said) {
+                Some(EntryValue::Value(text)) => text.clone(),
+                _ => String::new(),
+            };
+            let said_again = |word: &&str| {
+                !parts
+                    .iter()
+                    .any(|(part, ..)| part.eq_ignore_ascii_case(word))
+            };
+            let mut words: Vec<_> = text.split(',').map(str::trim).collect();
+            words.retain(|word| !word.is_empty() && said_again(word));
+            words.extend(parts.iter().filter_map(|(_, (value, _))| value.as_deref()));
+            // What is wrong can only be so in the list.
+            let first = parts.iter().map(|(_, (_, line))| *line).min();
+            let line = list.map(|list| list.line).or(first).unwrap_or(0);
+            let said = match words.is_empty() {
+                true => EntryValue::No,
+                false => EntryValue::Value(words.join(",")),
+            };
+            self.wanted.push(Wanted {
+                long: Some(long),
+                said,
+                line,
+                other: None,
+            });
+        }
+    }
+
     /// The file has ended. `given`: what the command line has.
     fn close(&mut self, given: &ArgMatches) -> Result<(), (usize, String)> {
         let is_wanted = |w: &&Wanted<'_>, long| w.long == Some(long) && w.said != EntryValue::No;
@@ -612,12 +754,18 @@ impl<'a> Entries<'a> {
         let command = self.command;
         let has_counters = is_on_command_line(given, "counters_file")
             || named && !is_given(command, given, Some("counters-file"));
-        if let Some(line) = self.clears.take() {
-            if has_counters {
-                self.want(CLEAR, EntryValue::Yes, line, None);
-            } else {
-                let note = "does nothing here: HistoryFile names no file".to_owned();
-                self.notes.push((line, None, note));
+        if let Some((clears, line)) = self.clears.take() {
+            let said = EntryValue::yes(clears);
+            let other = self.wanted.iter().find(|w| w.long == Some(CLEAR));
+            match other.map(|other| (other.line, other.said == said)) {
+                Some((_, true)) => {}
+                // It is looked at when the others are known.
+                Some((later, _)) if later > line => self.replaced(CLEAR, line, later),
+                _ if has_counters || !clears => self.want(CLEAR, said, line, None),
+                _ => {
+                    let note = "does nothing here: HistoryFile names no file".to_owned();
+                    self.notes.push((line, None, note));
+                }
             }
         }
         let clears = self.wanted.iter().find(|w| is_wanted(w, CLEAR));
@@ -629,17 +777,7 @@ impl<'a> Entries<'a> {
                 format!("{CLEAR}: counts anew behind each row of a file: add counters-file = FILE"),
             ));
         }
-        let mut joined: BTreeMap<&str, (Vec<String>, usize)> = BTreeMap::new();
-        for ((long, _), (part, line)) in std::mem::take(&mut self.parts) {
-            if let Some(part) = part {
-                let (parts, first) = joined.entry(long).or_insert_with(|| (Vec::new(), line));
-                parts.push(part);
-                *first = line.min(*first);
-            }
-        }
-        for (long, (parts, line)) in joined {
-            self.want(long, EntryValue::Value(parts.join(",")), line, None);
-        }
+        self.join_parts();
         for (section, address, line) in std::mem::take(&mut self.channels) {
             if self.closed.contains(&section) {
                 continue;

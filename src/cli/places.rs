@@ -178,7 +178,7 @@ fn place(name: &OsStr) -> Option<Place> {
 }
 
 /// The path of something that may not be there yet, without links and dots.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for _ in 0..LINKS {
         if let Ok(there) = path.canonicalize() {

@@ -125,20 +125,22 @@ impl<'a> Run<'a> {
     /// The exit status, once it was written to `messages` what is wrong.
     fn new(config: &'a Config, signals: Signals, mut messages: Messages<'a>) -> Result<Self, u8> {
         signals.end_at_once(false);
+        // What is wrong may be so in a file of configuration.
+        let placed = |what: &dyn Display| config.places.placed(&what.to_string());
         // Ahead of everything: not even what is wrong is written to a log that is an input.
         if let Err(e) = places::check(config) {
-            messages.say(Level::Error, &e);
+            messages.say(Level::Error, &placed(&e));
             return Err(FAILED);
         }
         if let Some(path) = &config.log_file
             && let Err(e) = messages.log_to(path)
         {
             let name = path.display().to_string();
-            messages.say(Level::Error, &unopened(name, e));
+            messages.say(Level::Error, &placed(&unopened(name, e)));
             return Err(FAILED);
         }
         let mut fail = |what: &dyn Display| {
-            messages.say(Level::Error, what);
+            messages.say(Level::Error, &placed(what));
             FAILED
         };
         let before = state::read(config).map_err(|e| fail(&e))?;
@@ -195,14 +197,11 @@ impl<'a> Run<'a> {
                 let _ = report_beside(&mut messages, (config, &stats), &counters, &none);
             }
         });
-        if let Err(e) = begun {
-            messages.say(Level::Error, &e);
-            return Err(FAILED);
-        }
         let mut fail = |what: &dyn Display| {
-            messages.say(Level::Error, what);
+            messages.say(Level::Error, &placed(what));
             FAILED
         };
+        begun.map_err(|e| fail(&e))?;
         let paths: Vec<_> = config.inputs.iter().map(|name| input_path(name)).collect();
         signals.end_at_once(true);
         let outputs = Outputs::open(&config.sink, &paths).map_err(|e| fail(&e))?;
@@ -563,6 +562,11 @@ impl<'a> Run<'a> {
     /// Prints the counters; those that go by the clock where they are asked for, or while the run goes on.
     fn report(&mut self, stats: &Stats, goes_on: bool) {
         self.count_inputs();
+        let mut stats = stats.clone();
+        // Somebody waits for an answer, and zeros may be all of it.
+        if goes_on && stats.format == StatsFormat::Text && !stats.only.is_empty() {
+            stats.format = StatsFormat::All;
+        }
         let text = matches!(stats.format, StatsFormat::Text | StatsFormat::All);
         let all = stats.only.is_empty() && (stats.format == StatsFormat::All || goes_on && text);
         let asked = |section| all || stats.asks_for(section);
@@ -583,7 +587,7 @@ impl<'a> Run<'a> {
         };
         let written = report_beside(
             &mut self.messages,
-            (self.config, stats),
+            (self.config, &stats),
             &counters,
             &channels,
         );
@@ -681,6 +685,7 @@ impl<'a> Run<'a> {
         }
         self.flush();
         if let Some(path) = saved {
+            self.tell_of_rest(path);
             self.save_state(path, &queue);
         }
         if let Err(e) = self.assembler.sink().finish() {
@@ -721,8 +726,9 @@ impl<'a> Run<'a> {
                 "{name}: the state is not kept, since an output has failed, and what it lacks would be missing for good: mend that, and read the same input again"
             ));
         }
-        let stats = self.sctp_stats.as_ref();
-        if self.assembler.sink().reader_left() || stats.is_some_and(|stats| !stats.is_open()) {
+        let stats = self.sctp_stats.as_ref().is_some_and(|s| !s.is_open());
+        let history = self.history.as_ref().is_some_and(|h| !h.is_open());
+        if self.assembler.sink().reader_left() || stats || history {
             return self.tell_of_left_reader(path);
         }
         self.count_inputs();
@@ -739,6 +745,25 @@ impl<'a> Run<'a> {
         let settings = &self.config.settings;
         if let Err(e) = state::write(path, settings, (&run, queue), &mut self.assembler) {
             self.fail(&e);
+        }
+    }
+
+    /// A signal has ended the run ahead of the end of what was named: what goes on with the state behind all of it would lack the rest.
+    fn tell_of_rest(&mut self, path: &Path) {
+        let state = path.display();
+        let packets = self.inputs_one_by_one().last().and_then(|i| i.packets);
+        let packets = packets.unwrap_or(0);
+        for name in self.inputs.left_out().to_owned() {
+            let what = if self.inputs.name() == Some(&name) {
+                format!(
+                    "{name}: a signal has ended the run behind packet {packets} of it: {state} lacks what follows: go on with the rest of the file (editcap makes one), not behind it"
+                )
+            } else {
+                format!(
+                    "{name}: was not read, since a signal has ended the run before: go on with it"
+                )
+            };
+            self.tell("inputs that were not read to the end", &what);
         }
     }
 
@@ -822,8 +847,17 @@ impl<'a> Run<'a> {
         {
             self.empty(queue);
         }
-        if !self.key_wait.as_ref().is_some_and(KeyWait::waits) {
-            self.assembler.silence(passed);
+        if self.key_wait.as_ref().is_some_and(KeyWait::waits) {
+            return;
+        }
+        self.assembler.silence(passed);
+        // Periods end too. Without a packet there has been no time of the capture.
+        let totals = self.inputs.totals();
+        if totals.frame > 0 {
+            let now = totals.time.after(silence.counted());
+            let periods = (&mut self.sctp_stats, &mut self.history);
+            let input = (&totals.counters, None);
+            end_periods(periods, &mut self.assembler, input, now);
         }
         if silence.counted() >= self.config.output_sort_delay {
             let (sink, cx) = self.assembler.sink_and_context();
@@ -849,7 +883,7 @@ impl<'a> Run<'a> {
                 Ok(flow) => {
                     return flow.is_continue()
                         || self.sctp_stats.is_some()
-                        || self.history.is_some();
+                        || self.history.as_ref().is_some_and(CountersHistory::is_open);
                 }
                 Err(e) => {
                     (self.failed, self.output_failed) = (true, true);
@@ -1043,7 +1077,7 @@ impl<'a> Run<'a> {
             );
         }
         for note in self.assembler.sink().take_notes() {
-            self.tell("gaps and files of --dump", &note);
+            self.tell("gaps and files that were changed", &note);
         }
         for line in self.assembler.sink().take_watched() {
             self.messages.say(Level::Info, &line);

@@ -37,7 +37,7 @@ impl Signals {
     }
 
     /// Catches signals, which is the first thing that the program does: others would end it. The first SIGINT or SIGTERM asks for an
-    /// end, the second one ends the program at once, and so does any as long as no run has begun.
+    /// end, the second one ends the program at once.
     ///
     /// # Errors
     ///
@@ -48,7 +48,6 @@ impl Signals {
         // A ring more is lost, where the bell has not been heard yet: the handler must not wait.
         bell.set_nonblocking(true)?;
         let signals = Self::none(stop);
-        signals.end_at_once(true);
         let requested = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             flag::register_conditional_default(signal, Arc::clone(&requested))?;
@@ -71,7 +70,7 @@ impl Signals {
     }
 
     /// While this holds, nothing is lost when SIGINT ends the program: it waits for a reader of a named pipe, perhaps.
-    pub(super) fn end_at_once(&self, so: bool) {
+    pub fn end_at_once(&self, so: bool) {
         self.at_once.store(so, Ordering::Relaxed);
     }
 

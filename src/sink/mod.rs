@@ -23,6 +23,7 @@ pub mod follow;
 mod har;
 pub mod json;
 mod json_line;
+mod mark;
 mod open_files;
 pub mod options;
 mod order;

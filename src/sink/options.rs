@@ -77,6 +77,8 @@ pub struct DumpTo {
     pub dir: PathBuf,
     /// How files are named.
     pub template: Template,
+    /// A state is kept, or gone on with: what files are like is noted, so that one that was changed in between is known.
+    pub goes_on: bool,
     /// `-U`, where the folder is `-`: stdout.
     pub packet_buffered: bool,
 }

@@ -693,11 +693,12 @@ impl Outputs {
     }
 
     /// What outputs have to say on stderr since the last call: where `--dump -` closes a gap, and where a file of
-    /// `--dump` is not as it was written.
+    /// `--dump` or `--extract` is not as it was written.
     pub fn take_notes(&mut self) -> Vec<String> {
         let raw = self.table.raw.as_mut();
         let mut notes = raw.map(DumpToStdout::take_notes).unwrap_or_default();
         notes.extend(self.table.dump.iter_mut().flat_map(Dump::take_notes));
+        notes.extend(self.table.files.iter_mut().flat_map(Files::take_notes));
         notes
     }
 
@@ -1148,7 +1149,12 @@ impl Outputs {
                     d.packet_buffered,
                 ));
             }
-            Some(d) => outputs.dump(&d.dir, d.template.clone())?,
+            Some(d) => {
+                outputs.dump(&d.dir, d.template.clone())?;
+                if let Some(dump) = outputs.table.dump.as_mut().filter(|_| d.goes_on) {
+                    dump.goes_on();
+                }
+            }
             None => {}
         }
         if let Some(j) = &config.json {

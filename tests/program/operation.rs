@@ -108,7 +108,16 @@ fn rows_go_on_behind_a_silence_and_behind_a_cut_row() {
     let column = names.iter().position(|n| n == "input.packets");
     let packets: Vec<_> = all.iter().map(|row| row[column.expect("there")]).collect();
     assert_eq!((packets[0], packets.iter().sum()), (10, 35), "{packets:?}");
-    assert!(packets.len() >= 4 && packets.iter().all(|n| *n <= 10));
+    // A row for each period: each begins where the one before has ended.
+    assert!(
+        packets.len() == 16 && packets.iter().all(|n| *n <= 10),
+        "{packets:?}"
+    );
+    assert!(
+        all.windows(2).all(|rows| rows[0][1] == rows[1][0]),
+        "{all:?}"
+    );
+    assert_eq!(packets[2..12], [0; 10]);
     let whole = fs::read_to_string(&path).expect("read");
     fs::write(&path, &whole[..whole.len() - 5]).expect("written");
     let done = run(&args, &pcap.file);
@@ -116,6 +125,19 @@ fn rows_go_on_behind_a_silence_and_behind_a_cut_row() {
     let lines = fs::read_to_string(&path).expect("read").lines().count();
     assert_eq!(lines, 1 + 2 * all.len());
     done.code(0);
+    // A year without packets has one row.
+    fs::remove_file(&path).expect("removed");
+    let before = all.len();
+    pcap.wait(365 * 24 * 3_600_000);
+    datagram(&mut pcap, 1, 0);
+    run(&args, &pcap.file).code(0);
+    let (_, all) = rows(&path);
+    assert_eq!(all.len(), before + 2);
+    assert!(all[before][1] - all[before][0] > 364 * 24 * 3600);
+    assert!(
+        all.windows(2).all(|rows| rows[0][1] == rows[1][0]),
+        "{all:?}"
+    );
 }
 
 /// What a file of configuration asks for beside what is there.
@@ -191,11 +213,31 @@ fn quiet_with_a_hole() -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn silence_counts_where_a_capture_is_live() {
     let (capture, second) = quiet_with_a_hole();
-    for sort in [&[][..], &["--sort-delay", "100ms"]] {
-        let args = [&["--live", "--tcp-packet-timeout", "200ms"], sort].concat();
-        let mut live = Live::start(&args);
+    let dir = tempfile::tempdir().expect("a folder");
+    for (i, sort) in [&[][..], &["--sort-delay", "100ms"]]
+        .into_iter()
+        .enumerate()
+    {
+        let path = dir.path().join(i.to_string());
+        let to = path.to_str().expect("UTF-8");
+        let args = ["--counters-file", to, "--counters-period", "1s"];
+        let live = ["--live", "--tcp-packet-timeout", "200ms"];
+        let mut live = Live::start(&[&args[..], &live, sort].concat());
         live.write(&capture);
         live.until("what stands behind the hole", |out| contains(out, &second));
+        // Periods end too: with packets, and without.
+        let begin = std::time::Instant::now();
+        while fs::read_to_string(&path).expect("there").lines().count() < 3 - i {
+            assert!(begin.elapsed() < common::DEADLINE, "no row");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let (names, all) = rows(&path);
+        let of = |row: usize, name: &str| {
+            all[row][names.iter().position(|n| n == name).expect("a column")]
+        };
+        assert_eq!(of(0, "input.packets"), 3);
+        assert_eq!(of(0, "message.messages"), 2);
+        assert!(all.iter().all(|row| row[1] - row[0] == 1));
         assert!(live.is_running());
         live.close();
         live.end().code(0);
@@ -427,6 +469,39 @@ fn the_command_line_is_stronger_than_the_file() {
             "{text}: {}",
             done.stderr
         );
+        done.code(2);
+    }
+    // Also what is wrong with several of them, or when they are opened.
+    for (text, words) in [
+        (
+            "[Waiting]\ntcp-holes = 0\n",
+            "c.ini: line 2: tcp-holes: is 0,",
+        ),
+        (
+            "[Output]\nwrite = /nowhere/x\n",
+            "c.ini: line 2: /nowhere/x: cannot open",
+        ),
+        (
+            "[Input]\n\nread = /nowhere.pcap\n",
+            "c.ini: line 3: /nowhere.pcap: ",
+        ),
+        (
+            "[Output]\nprint = yes\njson = yes\n",
+            "c.ini: line 2: print)",
+        ),
+        (
+            "[Output]\nextract = files\nextract-min = 5\nextract-max = 4\n",
+            "c.ini: line 3: extract-min: is larger than --extract-max",
+        ),
+        (
+            "[Operation]\nstate = /nowhere/x\n",
+            "c.ini: line 2: /nowhere/x: ",
+        ),
+        ("[Operation]\nstate = -\n", "c.ini: line 2: state -: "),
+        ("[Protocols]\nframer = x\n", "c.ini: line 2: framer x: "),
+    ] {
+        let done = with(text, &[]);
+        assert!(done.stderr.contains(words), "{text}: {}", done.stderr);
         done.code(2);
     }
     let done = run(["--config", "/nowhere.ini"], &capture);
@@ -762,12 +837,43 @@ fn what_several_entries_say_of_one_option_is_told() {
             "[UDPReassembler]\nVerifyChecksums=1\n",
             "[UDPReassembler]\nVerifyChecksums=0\n",
             "checksums = udp=ignore",
-            "was another one in line 2: this one holds",
+            "line 2 says otherwise of udp: this one holds",
         ),
         (
             "[SCTPReassembler]\nEnabled=1\n",
             "[SCTPReassembler]\nEnabled=0\n",
             "disable = sctp",
+            "line 2 says otherwise of sctp: this one holds",
+        ),
+        // A list says something of each of its parts.
+        (
+            "[Processing]\ndisable = tcp,udp\n",
+            "[SCTPReassembler]\nEnabled=0\n",
+            "disable = tcp,udp,sctp",
+            "line 2 says otherwise of sctp: this one holds",
+        ),
+        (
+            "[Processing]\ndisable = UDP, sctp\n",
+            "[UDPReassembler]\nEnabled=1\n",
+            "disable = sctp",
+            "line 2 says otherwise of udp: this one holds",
+        ),
+        (
+            "[UDPReassembler]\nEnabled=0\n",
+            "[Processing]\ndisable = sctp\n",
+            "disable = sctp",
+            "was another one in line 2: this one holds",
+        ),
+        (
+            "[Processing]\nchecksums = verify\n",
+            "[UDPReassembler]\nVerifyChecksums=0\n",
+            "checksums = verify,udp=ignore",
+            "line 2 says otherwise of udp: this one holds",
+        ),
+        (
+            "[IPReassembler]\nVerifyChecksums=1\n",
+            "[Processing]\nchecksums = tcp=ignore\n",
+            "checksums = tcp=ignore",
             "was another one in line 2: this one holds",
         ),
     ] {
@@ -792,6 +898,13 @@ fn what_several_entries_say_of_one_option_is_told() {
         assert_eq!(done.stderr, "", "{text}");
         assert!(!in_force(&text, &[&format!("--no-{option}")], line));
     }
+    // Counters that are cleared are an entry of another program, and one of this: the later one holds.
+    let clear = "[Counters]\nHistoryFile=c.csv\nClearOnWrite=1\n";
+    let not = "[Operation]\ncounters-clear = no\n";
+    let line = "counters-clear = yes";
+    assert!(in_force(clear, &[], line));
+    assert!(!in_force(&format!("{clear}{not}"), &[], line));
+    assert!(in_force(&format!("{not}{clear}"), &[], line));
     // A flag that was switched on is switched off: further below, or on the command line, and on again there.
     let on = "[Processing]\nstore-fragments = yes\n";
     let line = "store-fragments = yes";
@@ -811,6 +924,20 @@ fn what_several_entries_say_of_one_option_is_told() {
     // Options with a value too, and what says more of them.
     let dump = "[Output]\ndump = DIR\ndump-name = %c\ntable = http\nfields = uri\n";
     let done = with(dump, &["--no-dump", "--no-table", "-p", capture]);
+    assert_eq!(done.stderr, "");
+    let files = "[Output]\nextract = DIR\nextract-min = 1\nextract-max = 5\nextract-types = image/*\nextract-protocols = http\n\
+        on-file = cat\nindex = yes\ncertificates = yes\nhar = x.har\nhar-body = 1K\n\
+        [Limits]\nmax-file = 1M\n[Operation]\ncounters-file = c.csv\ncounters-period = 1m\n";
+    let done = with(
+        files,
+        &[
+            "--no-extract",
+            "--no-har",
+            "--no-counters-file",
+            "-p",
+            capture,
+        ],
+    );
     assert_eq!(done.stderr, "");
     assert!(!done.text().is_empty());
     assert!(in_force(
@@ -908,26 +1035,8 @@ fn signals_are_heard_before_the_first_octet() {
     let state = dir.path().join("state");
     let to = state.to_str().expect("UTF-8");
     let mut command = common::inet_asm(["-n", "-s=json,input", "--save-state", to]);
-    let piped = std::process::Stdio::piped;
-    let mut child = command
-        .stdin(piped())
-        .stdout(piped())
-        .stderr(piped())
-        .spawn()
-        .expect("a run");
-    // A process takes its time to become this program.
-    let exe = format!("/proc/{}/exe", child.id());
-    let ours = fs::canonicalize(env!("CARGO_BIN_EXE_inet-asm")).expect("there");
-    let handled = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|l| l.strip_prefix("SigCgt:\t"));
-        let caught = line.and_then(|mask| u64::from_str_radix(mask, 16).ok());
-        // SIGUSR2, which is the last one.
-        caught.is_some_and(|mask| mask & 1 << 11 != 0)
-    };
-    while !(fs::read_link(&exe).is_ok_and(|exe| exe == ours) && handled()) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    let mut child = common::start(&mut command);
+    common::until_signals_are_caught(&child);
     for name in ["HUP", "USR2", "USR1"] {
         common::signal(&child, name);
     }
@@ -947,4 +1056,87 @@ fn signals_are_heard_before_the_first_octet() {
     );
     assert!(child.wait().expect("ended").success(), "{rest}");
     assert!(state.exists());
+}
+
+/// SIGINT and SIGTERM ahead of the first octet end the run as they end any other: what is written is a capture without packets.
+#[test]
+fn a_run_ends_well_before_the_first_octet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let state = dir.path().join("state");
+    let to = state.to_str().expect("UTF-8");
+    for (name, writer_ends) in [("INT", false), ("TERM", true)] {
+        let child = common::start(&mut common::inet_asm(["-w-", "--state", to]));
+        common::until_signals_are_caught(&child);
+        common::signal(&child, name);
+        let mut child = child;
+        let writer = child.stdin.take();
+        if writer_ends {
+            drop(writer);
+        }
+        let done = child.wait_with_output().expect("an end");
+        let words = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(0), "{name}: {words}");
+        assert_eq!((done.stdout.len(), &*words), (24, ""), "{name}");
+        assert!(state.exists());
+    }
+    // Without a signal it is an error still.
+    run(["-n"], b"").code(2);
+}
+
+/// `-` is stdout, where an option that names a file can write there, and is refused by the others; no file is called so.
+#[test]
+fn a_dash_is_stdout_or_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = minutes(10);
+    let here = |args: &[&str]| {
+        let mut program = common::inet_asm(args);
+        common::feed(program.current_dir(dir.path()), &[&capture])
+    };
+    for option in ["--state", "--save-state", "--load-state", "--log-file"] {
+        let done = here(&["-n", option, "-"]);
+        assert!(done.stderr.contains(" -: "), "{option}: {}", done.stderr);
+        done.code(2);
+    }
+    let period = ["-n", "--counters-period", "3m", "--counters-file"];
+    here(&[&period[..], &["c.csv"]].concat()).code(0);
+    let file = fs::read_to_string(dir.path().join("c.csv")).expect("read");
+    assert_eq!(file.lines().count(), 5);
+    let done = here(&[&period[..], &["-", "-s=outputs"]].concat());
+    assert!(done.stderr.contains("stdout"), "{}", done.stderr);
+    assert_eq!(done.text(), file);
+    let done = here(&[&period[1..], &["-", "-p"]].concat());
+    let words = "stdout: --print and --counters-file - both write there";
+    assert!(done.stderr.contains(words), "{}", done.stderr);
+    done.code(2);
+    // A reader that has gone wants no more.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut program = common::inet_asm([&period[..], &["-", "in.pcap"]].concat());
+    fs::write(dir.path().join("in.pcap"), &capture).expect("written");
+    let done = program.current_dir(dir.path()).stdout(writer).output();
+    let done = done.expect("run");
+    assert_eq!((done.status.code(), done.stderr), (Some(0), Vec::new()));
+    assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 2);
+}
+
+/// Counters that are asked for by name are answered on SIGUSR1, though all of them are 0.
+#[test]
+fn counters_that_are_0_are_an_answer() {
+    let capture = fs::read(testdata("dns-udp.pcap")).expect("read");
+    let mut child = common::start(&mut common::inet_asm(["-w-", "-s=tcp"]));
+    let mut stdin = child.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut stdin, &capture[..24]).expect("written");
+    let mut header = [0; 24];
+    let mut out = child.stdout.take().expect("piped");
+    std::io::Read::read_exact(&mut out, &mut header).expect("a header");
+    common::signal(&child, "USR1");
+    let mut said = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("tcp.segments") {
+        line.clear();
+        let read = std::io::BufRead::read_line(&mut said, &mut line).expect("read");
+        assert!(read > 0, "nothing is said");
+    }
+    drop(stdin);
+    assert!(child.wait().expect("ended").success());
 }

@@ -192,6 +192,13 @@ fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
+/// The same, with names from there.
+fn named_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let all = files_below(folder).into_iter();
+    all.map(|(path, octets)| (path.strip_prefix(folder).expect("below").to_owned(), octets))
+        .collect()
+}
+
 /// What a run over a capture, or runs over its pieces one after the other, leave: what was written to stdout and to files, and counters.
 #[derive(PartialEq, Eq, Debug)]
 struct Left {
@@ -896,37 +903,225 @@ fn no_state_is_kept_where_the_reader_has_left() {
     }
 }
 
-/// A file of --dump that somebody took or cut between two pieces goes on, and that something is missing in it is told.
+/// What somebody does to a file between two runs, and whether it is still ours then.
+const DONE_TO_FILES: [(&str, bool); 6] = [
+    ("kept", true),
+    // As a run that is killed before it writes its state.
+    ("added", true),
+    ("changed", false),
+    ("cut", false),
+    ("moved", false),
+    ("replaced", false),
+];
+
+/// Does this to a file, and gives what stands there then, if anything.
+fn done_to(path: &Path, what: &str) -> Option<Vec<u8>> {
+    let mut octets = common::read(path);
+    match what {
+        "added" => octets.extend(vec![b'x'; 300_000]),
+        "changed" => octets[5] ^= 1,
+        "cut" => octets.truncate(octets.len() / 2),
+        "replaced" => octets = b"something else".to_vec(),
+        _ => {}
+    }
+    match what {
+        "kept" => {}
+        "moved" => {
+            fs::remove_file(path).expect("removed");
+            return None;
+        }
+        _ => fs::write(path, &octets).expect("written"),
+    }
+    Some(octets)
+}
+
+/// A file of --dump that somebody changed or took between two pieces stays as it is: what follows goes to another one, whose index says
+/// what it lacks, and that is told. What a run has added that was killed is no harm.
 #[test]
-fn a_file_of_a_stream_that_is_not_as_it_was_is_told() {
+fn a_file_of_a_stream_that_is_not_as_it_was_left_is_not_gone_on_with() {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
     let (state, folder) = (at("state"), at("dump"));
-    let capture = common::read(&testdata("http-large.pcap"));
-    let parts = pieces(&capture, &[30]);
-    for (what, words) in [
-        ("kept", None),
-        ("moved", Some("is not there any more")),
-        ("cut", Some("is shorter")),
-    ] {
-        let _ = fs::remove_dir_all(&folder);
-        let _ = fs::remove_file(&state);
-        let args = ["--dump", &folder, "--state", &state];
-        common::run(args, &parts[0]).code(0);
-        for name in files_below(Path::new(&folder)).keys() {
-            let path = Path::new(&folder).join(name);
-            match what {
-                "moved" => fs::remove_file(path).expect("removed"),
-                "cut" => fs::write(path, b"x").expect("written"),
-                _ => {}
+    let files = |folder: &str| named_below(Path::new(folder));
+    for (capture, cut) in [("http-large.pcap", 30), ("sctp-fragments.pcap", 9)] {
+        let capture = common::read(&testdata(capture));
+        let parts = pieces(&capture, &[cut]);
+        let uncut = at(&format!("uncut{cut}"));
+        common::run(["--dump", &uncut], &capture).code(0);
+        let uncut = files(&uncut);
+        for (what, fits) in DONE_TO_FILES {
+            let _ = fs::remove_dir_all(&folder);
+            let _ = fs::remove_file(&state);
+            let args = ["--dump", &folder, "--state", &state];
+            common::run(args, &parts[0]).code(0);
+            let longest = files(&folder)
+                .into_iter()
+                .max_by_key(|(_, octets)| octets.len());
+            let (name, before) = longest.expect("a file");
+            let path = Path::new(&folder).join(&name);
+            let left = done_to(&path, what);
+            let done = common::run(args, &parts[1]);
+            let told = done.stderr.contains("goes to another file");
+            assert_eq!(told, !fits, "{what}: {}", done.stderr);
+            done.code(0);
+            let now = files(&folder);
+            if fits {
+                assert!(now == uncut, "{what}");
+                continue;
+            }
+            // Nothing of theirs is lost, and all of ours that came since is there.
+            assert!(left.is_none_or(|left| now[&name] == left), "{what}");
+            let is_new = |other: &&PathBuf| {
+                !uncut.contains_key(*other) && other.extension().is_none_or(|e| e != "gaps")
+            };
+            let other = now.keys().find(is_new).unwrap_or(&name);
+            assert_eq!(*other == name, what == "moved");
+            let rest = &uncut[&name][before.len()..];
+            assert!(now[other].ends_with(rest), "{what}");
+            if cut == 30 {
+                let index = &now[Path::new(&format!("{}.gaps", other.display()))];
+                let lacks = format!("0 {} changed\n", before.len());
+                assert_eq!(String::from_utf8_lossy(index), lacks, "{what}");
+                assert_eq!(now[other].len(), uncut[&name].len(), "{what}");
+            } else {
+                assert_eq!(now[other], rest, "{what}");
             }
         }
-        let done = common::run(args, &parts[1]);
-        let told = done.stderr.contains("is missing, or zeros");
-        assert_eq!(told, words.is_some(), "{what}: {}", done.stderr);
-        assert!(words.is_none_or(|words| done.stderr.contains(words)));
-        done.code(0);
     }
+}
+
+/// The same of --extract: such a file is never called whole.
+#[test]
+fn a_file_that_is_not_as_it_was_left_is_told_and_not_whole() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (state, folder, uncut) = (at("state"), at("files"), at("uncut"));
+    let capture = common::read(&testdata("http-large.pcap"));
+    common::run(["-x", &uncut], &capture).code(0);
+    let uncut = named_below(Path::new(&uncut));
+    let parts = pieces(&capture, &[52]);
+    let args = ["-x", &folder, "--state", &state];
+    for (what, fits) in DONE_TO_FILES {
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_file(&state);
+        common::run(args, &parts[0]).code(0);
+        let all = named_below(Path::new(&folder));
+        let part = all
+            .keys()
+            .find(|name| name.extension().is_some_and(|e| e == "part"));
+        let part = part.expect("a file that goes on");
+        let left = done_to(&Path::new(&folder).join(part), what);
+        let done = common::run(args, &parts[1]);
+        let end = common::run(["-x", &folder, "--load-state", &state], &capture[..24]);
+        let told = done.stderr.contains("goes to another file");
+        assert_eq!(told, !fits, "{what}: {}", done.stderr);
+        done.code(0);
+        end.code(0);
+        let now = named_below(Path::new(&folder));
+        if fits {
+            assert!(now == uncut, "{what}");
+            continue;
+        }
+        assert!(left.is_none_or(|left| now[part] == left), "{what}");
+        let list = String::from_utf8_lossy(&now[Path::new("files.jsonl")]).into_owned();
+        let is_of_it = |line: &&str| line.contains("\"sent_name\":\"large.txt\"");
+        let last = list.lines().find(is_of_it).expect("a file");
+        assert!(last.contains("\"complete\":false"), "{what}: {last}");
+        assert!(
+            last.contains("was changed by another program"),
+            "{what}: {last}"
+        );
+    }
+}
+
+/// A folder that is named from the working directory is another one in another directory.
+#[test]
+fn a_folder_of_another_working_directory_is_refused_by_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = testdata("http-large.pcap");
+    for option in ["--dump", "-x"] {
+        let run = |folder: &str, out: &str| {
+            let here = dir.path().join(folder);
+            let _ = fs::create_dir(&here);
+            let state = dir.path().join(format!("state{option}"));
+            let mut program = common::inet_asm([option, out, "--state"]);
+            program.arg(state).arg(&capture).current_dir(here);
+            let done = program.output().expect("run");
+            (
+                done.status.code(),
+                String::from_utf8_lossy(&done.stderr).into_owned(),
+            )
+        };
+        assert_eq!(run("a", "out").0, Some(0));
+        let (status, words) = run("b", "out");
+        assert_eq!(status, Some(2), "{words}");
+        assert!(
+            words.contains("/a/out") && words.contains("/b/out"),
+            "{words}"
+        );
+        assert!(!dir.path().join("b/out").exists());
+        // The same one by another name.
+        assert_eq!(run("b", "../a/out").0, Some(0));
+    }
+}
+
+/// What a signal leaves out of files that were named is told where a state is kept, and can be gone on with.
+#[test]
+fn a_signal_in_the_middle_of_a_named_file_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (state, large) = (at("state"), at("large.pcap"));
+    let capture = common::read(&testdata("http-large.pcap"));
+    let records = records(&capture).concat();
+    let all = [&capture[..24], &records.repeat(12)].concat();
+    fs::write(&large, &all).expect("written");
+    let whole = common::run::<&str>([], &all).ok();
+    // Nobody reads the output until the signal has come, so that it comes ahead of the end.
+    let args = ["-w-", "--state", &state, &large, "other.pcap"];
+    fs::write(at("other.pcap"), &capture).expect("written");
+    let child = common::start(common::inet_asm(args).current_dir(dir.path()));
+    common::until_signals_are_caught(&child);
+    common::signal(&child, "INT");
+    let first = child.wait_with_output().expect("an end");
+    let words = String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(0), "{words}");
+    assert!(words.contains("other.pcap: was not read"), "{words}");
+    let packets = words.split_once("large.pcap: a signal has ended the run behind packet ");
+    let packets = packets.and_then(|(_, rest)| rest.split(' ').next()?.parse::<usize>().ok());
+    let packets = packets.unwrap_or_else(|| panic!("{words}"));
+    let rest = pieces(&all, &[packets]).pop().expect("a piece");
+    let second = common::run(["--load-state", &state, "-w-"], &rest).ok();
+    assert!([&first.stdout, &second[24..]].concat() == whole);
+}
+
+/// The time of a file is that of its last byte by the clock, also where packets come in another order and a run ends between them.
+#[test]
+fn the_time_of_a_file_is_that_of_its_latest_packet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let mut pcap = Pcap::new();
+    let [from, to] = [1, 2].map(|n| (Ipv4Addr::new(10, 0, 0, n), 5000));
+    for _ in 0..3 {
+        pcap.datagram(from, to, b"datagram");
+        pcap.wait(10_000);
+    }
+    let mut all = records(&pcap.file);
+    all.swap(1, 2);
+    let capture = [&pcap.file[..24], &all.concat()].concat();
+    let times = |folder: &str| {
+        let files = files_below(Path::new(folder)).into_keys();
+        let time = |path: PathBuf| fs::metadata(path).and_then(|found| found.modified());
+        files
+            .map(time)
+            .collect::<Result<Vec<_>, _>>()
+            .expect("times")
+    };
+    common::run(["--dump", &at("uncut")], &capture).code(0);
+    for part in pieces(&capture, &[1, 2]) {
+        common::run(["--dump", &at("cut"), "--state", &at("state")], &part).code(0);
+    }
+    assert_eq!(times(&at("uncut")).len(), 1);
+    assert_eq!(times(&at("uncut")), times(&at("cut")));
 }
 
 /// The periods of --sctp-stats go on, and so does their file.

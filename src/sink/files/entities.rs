@@ -182,6 +182,7 @@ impl Entities {
             entity.ranges.add(brought);
             entity.ranges.count(cx);
         }
+        store.recognise(&mut entity.file);
         // Whole, and nobody writes to it: it gets its name now, not at the end of the run.
         if entity.open == 0 && entity.key.len.is_some_and(|len| entity.file.is_whole(len)) {
             self.finish_at(cx, store, at);
@@ -214,6 +215,7 @@ impl Entities {
     fn finish_at(&mut self, cx: &mut Context, store: &mut Store, at: usize) {
         let mut entity = self.all.remove(at);
         entity.ranges.uncount(cx);
+        store.recognise(&mut entity.file);
         let whole = entity.key.len.is_some_and(|len| entity.file.is_whole(len));
         if self.is_repeated(store, &entity) {
             cx.counters.files.ranges_repeated += 1;

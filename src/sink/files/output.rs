@@ -96,6 +96,11 @@ impl Files {
             .collect()
     }
 
+    /// Lines for stderr since the last call.
+    pub(in super::super) fn take_notes(&mut self) -> Vec<String> {
+        self.store.take_notes()
+    }
+
     /// Asks the sources, at the first event of a connection, whether one takes it as a stream.
     fn claim(&mut self, to: &mut StreamContext<'_, FilesState>) {
         if matches!(to.state.kept, Kept::New) {

@@ -17,6 +17,7 @@ use super::transfer::{FileInfo, LimitReached, Transfer};
 use crate::base::context::Context;
 use crate::base::counters::ChannelCounters;
 use crate::base::time::Timestamp;
+use crate::sink::mark::{FileMark, Modified, modified};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::writer::{BufferedWriter, OutputError, Reopened, make_folder, wall_clock};
 use bstr::ByteSlice;
@@ -69,6 +70,8 @@ struct OpenFile {
     at: u64,
     /// Sum of the octets up to this offset, as long as they came in order.
     sums: Option<(RunningSums, u64)>,
+    /// What was put into it.
+    mark: FileMark,
     used: u64,
 }
 
@@ -84,6 +87,7 @@ impl OpenFile {
                 self.sums = None;
             }
         }
+        self.mark.put(offset, octets);
         // Elsewhere than behind what waits, or more than fits: what waits goes to its own place
         // first.
         let follows = self.at + self.buffer.len() as u64 == offset;
@@ -190,6 +194,10 @@ pub(super) struct Store {
     unread: BTreeSet<&'static str>,
     /// Files that are not settled yet, of which octets could not be written, and why.
     broken: HashMap<String, String, RandomState>,
+    /// Files that were closed and go on, as they were left.
+    closed: HashMap<String, (FileMark, Modified), RandomState>,
+    /// Lines for stderr.
+    notes: Vec<String>,
 }
 
 impl Store {
@@ -242,6 +250,8 @@ impl Store {
             opened: wall_clock(),
             unread: BTreeSet::new(),
             broken: HashMap::default(),
+            closed: HashMap::default(),
+            notes: Vec::new(),
         })
     }
 
@@ -291,6 +301,7 @@ impl Store {
         if octets.is_empty() {
             return;
         }
+        self.recognise(to);
         // What came first stays, so that a repeated message cannot change a file.
         if to.have.is_vacant(offset, end) {
             self.put(to, offset, octets);
@@ -477,6 +488,8 @@ impl Store {
 
     /// Removes what turned out not to be a file.
     pub(super) fn discard(&mut self, cx: &mut Context, mut file: Transfer) {
+        // Removed only where it is still ours.
+        self.recognise(&mut file);
         file.uncount(cx);
         let Some(name) = file.made else { return };
         // Closed first, or the close would write to a name that is gone.
@@ -716,7 +729,7 @@ impl Store {
 
     /// Writes what the next run has to know of the folder.
     pub(super) fn save(&self, to: &mut StateWriter) {
-        to.put(&(&self.names, &self.broken));
+        to.put(&(&self.names, &self.broken, &self.closed));
     }
 
     /// Reads what [`save`](Self::save) has written.
@@ -725,7 +738,7 @@ impl Store {
     ///
     /// What stands there is something else.
     pub(super) fn load(&mut self, from: &mut StateReader) -> Result<(), StateError> {
-        (self.names, self.broken) = from.get()?;
+        (self.names, self.broken, self.closed) = from.get()?;
         Ok(())
     }
 
@@ -791,8 +804,12 @@ impl Store {
         }
     }
 
-    /// Sends out what waits for a file. True where octets of it could not be written, then or before: they are missing.
+    /// Sends out what waits for a file. True where octets of it could not be written, then or before, or where somebody has changed
+    /// it: they are missing.
     fn is_broken(&mut self, file: &mut Transfer) -> bool {
+        if self.recognise(file) {
+            return true;
+        }
         let Some(name) = file.made.clone() else {
             return false;
         };
@@ -889,26 +906,80 @@ impl Store {
         }
     }
 
-    /// The place of an open file; opens it again where it was closed.
-    fn place(&mut self, name: &str) -> Option<usize> {
-        self.clock += 1;
-        if let Some(place) = self.open.iter().position(|h| h.name == name) {
-            self.open[place].used = self.clock;
-            return Some(place);
+    /// Opens the file of a transfer again where it was closed. One that is not as it was left is somebody else's now and stays as it is:
+    /// then what follows goes to another one, in which all octets until now are missing. True in that case.
+    pub(super) fn recognise(&mut self, file: &mut Transfer) -> bool {
+        let Some(name) = &file.made else {
+            return false;
+        };
+        if self.open.iter().any(|open| open.name == *name) {
+            return false;
         }
-        // It comes from a saved state, perhaps.
+        let wrong = match self.open_again(name) {
+            Ok(None) => return false,
+            Ok(Some(wrong)) => wrong,
+            Err(e) => {
+                let name = name.clone();
+                self.fail(&name, "open", e.into());
+                return false;
+            }
+        };
+        let had = file.have.octets();
+        self.notes.push(format!(
+            "{}/{name}: {wrong}: it stays as it is, and what follows goes to another file, which lacks the {had} bytes before",
+            self.path
+        ));
+        self.broken.remove(name);
+        file.forget("its first part was changed by another program before it was whole");
+        true
+    }
+
+    /// Opens a file that was closed and goes on. What is wrong with it, where it is not as it was left.
+    fn open_again(&mut self, name: &str) -> Result<Option<&'static str>, Errno> {
         // A saved state may have been changed: a name never leads out of the folder.
         if name.contains('/') {
-            self.fail(name, "open", io::ErrorKind::InvalidInput.into());
-            return None;
+            return Err(Errno::INVAL);
         }
-        match self.openat(name, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
-            Ok(file) => Some(self.opened(name.to_owned(), file, None)),
-            Err(e) => {
-                self.fail(name, "open", e.into());
-                None
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match self.openat(name, flags) {
+            Ok(file) => {
+                let mark = self.closed.remove(name);
+                let fits = mark.map(|(mark, left)| (mark, mark.fits(&file, left)));
+                let Some((mark, Ok(true))) = fits else {
+                    return Ok(Some("is not as it was left"));
+                };
+                let place = self.opened(name.to_owned(), file, None);
+                self.open[place].mark = mark;
+                Ok(None)
+            }
+            // Somebody has taken it, or a run was killed that has given it its last name.
+            Err(Errno::NOENT) => Ok(Some("is not there any more")),
+            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => Ok(Some("is another thing")),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The place of an open file; opens it again where it was closed. None where it is not as it was left, or cannot be opened.
+    fn place(&mut self, name: &str) -> Option<usize> {
+        self.clock += 1;
+        if !self.open.iter().any(|open| open.name == name) {
+            match self.open_again(name) {
+                Ok(None) => {}
+                Ok(Some(_)) => return None,
+                Err(e) => {
+                    self.fail(name, "open", e.into());
+                    return None;
+                }
             }
         }
+        let place = self.open.iter().position(|open| open.name == name)?;
+        self.open[place].used = self.clock;
+        Some(place)
+    }
+
+    /// Lines for stderr since the last call: files that are not as they were left.
+    pub(super) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn opened(&mut self, name: String, file: File, sums: Option<RunningSums>) -> usize {
@@ -919,6 +990,7 @@ impl Store {
             buffer: Vec::new(),
             at: 0,
             sums: sums.map(|sums| (sums, 0)),
+            mark: FileMark::default(),
             used: self.clock,
         });
         self.open.len() - 1
@@ -932,6 +1004,11 @@ impl Store {
             let mut handle = self.open.swap_remove(oldest);
             if let Err(e) = handle.write() {
                 self.fail_write(&handle.name, e);
+            }
+            // Where this fails, it is not known again, which is told then.
+            if let Ok(found) = handle.file.metadata() {
+                self.closed
+                    .insert(handle.name, (handle.mark, modified(&found)));
             }
         }
     }

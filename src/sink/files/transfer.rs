@@ -7,6 +7,7 @@ use crate::base::protocol::Name;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
 use crate::base::time::Timestamp;
+use crate::sink::mark::{FileMark, Modified};
 use std::net::SocketAddr;
 
 /// Places at which an unknown number of octets is missing, that are remembered of one file. The list shows them; one is enough for
@@ -188,6 +189,11 @@ pub(super) struct Transfer {
     counted: usize,
 }
 
+/// Octets allocated for the name of a file in the folder, and for what the store remembers of it by that name.
+const fn known_to_store(name: &String) -> usize {
+    2 * allocated(name.capacity()) + size_of::<(String, FileMark, Modified)>()
+}
+
 /// Why octets of a file were left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum LimitReached {
@@ -224,6 +230,13 @@ impl Transfer {
         }
     }
 
+    /// All octets until now are missing, and the file that had them is another one's.
+    pub(super) fn forget(&mut self, why: &str) {
+        self.made = None;
+        self.have = Ranges::default();
+        self.about.error.get_or_insert_with(|| why.to_owned());
+    }
+
     /// What is missing of a file that should have `len` octets (`None`: nobody knows): offset and length of each range, in order.
     pub(super) fn missing(&self, len: Option<u64>) -> Vec<(u64, Option<u64>)> {
         let end = self.have.end();
@@ -254,7 +267,7 @@ impl Transfer {
         let now = allocated(size_of::<Self>())
             + self.about.size()
             + allocated(self.memory.capacity())
-            + allocated(self.made.as_ref().map_or(0, String::capacity))
+            + self.made.as_ref().map_or(0, known_to_store)
             + allocated(self.wanted.capacity())
             + allocated(self.unknown.capacity() * size_of::<u64>())
             + self.have.size();

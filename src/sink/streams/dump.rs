@@ -10,10 +10,11 @@ use crate::base::counters::ChannelCounters;
 use crate::base::flow::{Direction, Flow, Transport};
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedPlace, tree};
-use crate::base::stream::{Chunk, Close, Gap, GapCause};
+use crate::base::stream::{Chunk, Close, Gap};
 use crate::base::time::Timestamp;
 use crate::message::MessageSink;
 use crate::message::events::DatagramMessage;
+use crate::sink::mark::FileMark;
 use crate::sink::output::{Output, kept, take_kept};
 use crate::sink::saved::{StateError, StateReader, StateWriter};
 use crate::sink::text::gap_cause;
@@ -23,11 +24,13 @@ use crate::transport::sctp::{AssociationContext, UserMessage};
 use crate::transport::stream::StreamContext;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Descriptors that are left to the rest of the program where the system has no more.
@@ -39,14 +42,20 @@ const SPARE: usize = 8;
 // is lost by that.
 const NAMES: usize = 1 << 20;
 
+/// Nanoseconds of a second.
+const NANOS: u64 = 1_000_000_000;
+
 /// EMFILE and ENFILE: too many open files, in the process or the system.
 const TOO_MANY: [i32; 2] = [24, 23];
 
-/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet.
+/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet. Where a
+/// state is kept, also what was put into it, and when the last octet was captured.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct AppendedName {
     count: u32,
     first: Timestamp,
+    last: Timestamp,
+    mark: FileMark,
 }
 
 /// The output of stream files.
@@ -64,6 +73,8 @@ pub(crate) struct Dump {
     written: u64,
     opened: Timestamp,
     failures: Failures,
+    /// Another run goes on with the files, or an earlier one has begun them: it is noted what they are like.
+    goes_on: bool,
     /// Files that were changed by others.
     notes: Vec<String>,
 }
@@ -82,8 +93,14 @@ impl Dump {
             written: 0,
             opened: wall_clock(),
             failures: Failures::default(),
+            goes_on: false,
             notes: Vec::new(),
         })
+    }
+
+    /// A state is kept, or gone on with.
+    pub(crate) const fn goes_on(&mut self) {
+        self.goes_on = true;
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
@@ -115,8 +132,12 @@ impl Dump {
             stream.first = chunk.time;
         }
         let place = self.place(at.cx, flow, direction, stream, Some(0));
-        let end = offset.saturating_add(chunk.data.len() as u64);
-        stream.end = stream.end.max(end);
+        if self.goes_on {
+            stream.mark.put(offset, chunk.data);
+        } else {
+            let end = offset.saturating_add(chunk.data.len() as u64);
+            stream.mark.reach(end);
+        }
         let last = stream.last;
         let Some((place, key)) = place else {
             return;
@@ -131,7 +152,7 @@ impl Dump {
             .put(place, key, Some(offset), chunk.data, budget, failures);
         if let Some((len, cause)) = early {
             let stream = &mut at.state[direction.index()];
-            self.index(flow, direction, stream, 0, Some(len), cause);
+            self.index(flow, direction, stream, 0, Some(len), gap_cause(cause));
         }
     }
 
@@ -139,7 +160,8 @@ impl Dump {
         let offset = gap.offset.saturating_sub(at.side().origin);
         let stream = &mut at.state[at.direction.index()];
         if stream.made {
-            self.index(at.flow, at.direction, stream, offset, gap.len, gap.cause);
+            let cause = gap_cause(gap.cause);
+            self.index(at.flow, at.direction, stream, offset, gap.len, cause);
         } else if let Some(len) = gap.len {
             // A file of a hole alone would be worth nothing, and a scan would make thousands.
             // There is no file, and need not be one.
@@ -156,26 +178,48 @@ impl Dump {
         stream: &mut DumpedStream,
         offset: u64,
         len: Option<u64>,
-        cause: GapCause,
+        cause: &str,
     ) {
         let path = index_of(&self.path(flow, direction, stream));
-        let cause = gap_cause(cause);
         let line = match len {
             Some(len) => format!("{offset} {len} {cause}\n"),
             None => format!("{offset} unknown {cause}\n"),
         };
-        let mut options = options();
-        // The index is made new with its stream's file, which asked for a free name: an old index
-        // must not be continued.
-        options.append(true).create_new(!stream.indexed);
         let done = self
-            .open_file(&path, &options)
-            .and_then(|mut f| f.write_all(line.as_bytes()));
-        stream.indexed = true;
+            .open_index(&path, &mut stream.index_end)
+            .and_then(|file| file.write_all_at(line.as_bytes(), stream.index_end));
+        stream.index_end += line.len() as u64;
         self.written += line.len() as u64;
         if let Err(e) = done {
             self.failures.add(&path, "write", e);
         }
+    }
+
+    /// Opens the index of a stream's gaps, of which so many octets were written until now.
+    fn open_index(&mut self, path: &Path, end: &mut u64) -> io::Result<File> {
+        let mut options = options();
+        options.write(true);
+        if *end > 0 {
+            match self.open_file(path, &options) {
+                Ok(file) => {
+                    let len = file.metadata()?.len();
+                    if len > *end {
+                        // By a run that was killed: its lines come again.
+                        file.set_len(*end)?;
+                    }
+                    *end = len.min(*end);
+                    return Ok(file);
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => *end = 0,
+                Err(e) => return Err(e),
+            }
+            self.notes.push(format!(
+                "{}: is not there any more: it begins anew, with the gaps from here on",
+                path.display()
+            ));
+        }
+        // The index is made new with its stream's file, which asked for a free name: an old index must not be continued.
+        self.open_file(path, options.create_new(true))
     }
 
     /// The stream has ended: its file is closed.
@@ -231,6 +275,12 @@ impl Dump {
             file.last = file.last.max(time);
         }
         self.written += payload.len() as u64;
+        if self.goes_on
+            && let Some(name) = self.appended.get_mut(&key)
+        {
+            name.mark.put(name.mark.len(), payload);
+            name.last = name.last.max(time);
+        }
         // Datagrams have no offsets: they go to the end.
         let (budget, failures) = (&mut cx.budget, &mut self.failures);
         self.open.put(place, key, None, payload, budget, failures);
@@ -252,16 +302,22 @@ impl Dump {
             made: known.is_some(),
             count: known.map_or(0, |n| n.count),
             first: known.map_or(time, |n| n.first),
-            last: time,
+            last: known.map_or(time, |n| n.last),
+            mark: known.map_or(FileMark::default(), |n| n.mark),
             ..DumpedStream::default()
         };
         let (place, _) = self.place(cx, flow, direction, &mut stream, None)?;
         // A stream that is not remembered gets another file when its first one was closed.
         // Their number is bounded, as scans of UDP make a flow for each packet.
-        if known.is_none() && self.appended.len() < NAMES {
+        if known.is_some() || self.appended.len() < NAMES {
             let before = self.names();
-            let (count, first) = (stream.count, stream.first);
-            self.appended.insert(key, AppendedName { count, first });
+            let name = AppendedName {
+                count: stream.count,
+                first: stream.first,
+                last: stream.last,
+                mark: stream.mark,
+            };
+            self.appended.insert(key, name);
             cx.budget.resize(before, self.names());
         }
         Some(place)
@@ -314,18 +370,30 @@ impl Dump {
         }
         // Before opening: the limit is of descriptors in use.
         self.make_room();
+        let mut changed = None;
         let opened = if stream.made {
             let path = self.path(flow, direction, stream);
-            self.open_again(&path, stream.end)
-                .map(|file| (file, path.clone()))
-                .map_err(|e| (path, e))
+            match self.open_again(&path, stream) {
+                Ok(Ok(file)) => Ok((file, path)),
+                Ok(Err(wrong)) => {
+                    changed = Some(stream.mark.len());
+                    self.begin_anew(&path, wrong, stream);
+                    self.make(cx, flow, direction, stream)
+                }
+                Err(e) => Err((path, e)),
+            }
         } else {
             self.make(cx, flow, direction, stream)
         };
         match opened {
             Ok((file, path)) => {
                 let file = StreamFile::new(file, path, at, stream.last);
-                Some((self.open.insert(key, file), key))
+                let place = self.open.insert(key, file);
+                // The index says so too. Datagrams have no offsets.
+                if let Some(had) = changed.filter(|had| at.is_some() && *had > 0) {
+                    self.index(flow, direction, stream, 0, Some(had), "changed");
+                }
+                Some((place, key))
             }
             Err((path, e)) => {
                 self.failures.add(&path, "open", e);
@@ -334,30 +402,53 @@ impl Dump {
         }
     }
 
-    /// Opens a file that was made, and into which octets up to `end` were put.
-    fn open_again(&mut self, path: &Path, end: u64) -> io::Result<File> {
+    /// Opens a file that was made. What is wrong with it, where it is not as it was left.
+    fn open_again(
+        &mut self,
+        path: &Path,
+        stream: &DumpedStream,
+    ) -> io::Result<Result<File, &'static str>> {
         let mut options = options();
-        options.write(true);
-        let (file, what) = match self.open_file(path, &options) {
-            // Whoever reads the files may have removed it in the meantime, or moved it away; then it begins again, with its
-            // offsets kept.
+        let file = match self.open_file(path, options.read(true).write(true)) {
+            Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let file = self.open_file(path, options.create(true))?;
-                (file, "is not there any more and begins anew")
+                return Ok(Err("is not there any more"));
             }
-            done => {
-                let file = done?;
-                if file.metadata()?.len() >= end {
-                    return Ok(file);
-                }
-                (file, "is shorter than what was written to it")
-            }
+            Err(e) => match e.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::LOOP | Errno::ISDIR) => return Ok(Err("is another thing")),
+                _ => return Err(e),
+            },
+        };
+        let fits = if self.goes_on {
+            let last = stream.last.as_nanos();
+            let nanos = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let left = (nanos(last / NANOS), nanos(last % NANOS));
+            stream.mark.fits(&file, left)?
+        } else {
+            let found = file.metadata()?;
+            found.is_file() && found.len() >= stream.mark.len()
+        };
+        Ok(if fits {
+            Ok(file)
+        } else {
+            Err("is not as it was left")
+        })
+    }
+
+    /// The file of a stream is somebody else's now, and stays as it is: what follows goes to another one.
+    fn begin_anew(&mut self, path: &Path, wrong: &str, stream: &mut DumpedStream) {
+        let had = stream.mark.len();
+        let lacks = match had {
+            0 => "what was before".to_owned(),
+            had => format!("the {had} bytes before"),
         };
         self.notes.push(format!(
-            "{}: {what}: what was in it before is missing, or zeros",
+            "{}: {wrong}: it stays as it is, and what follows goes to another file, which lacks {lacks}",
             path.display()
         ));
-        Ok(file)
+        stream.made = false;
+        stream.mark = FileMark::default();
+        stream.index_end = 0;
     }
 
     /// Lines for stderr since the last call.

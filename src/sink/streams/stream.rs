@@ -3,6 +3,7 @@
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::stream::GapCause;
 use crate::base::time::Timestamp;
+use crate::sink::mark::FileMark;
 
 /// What is kept of the streams of a connection, by direction.
 pub(crate) type DumpedStreams = [DumpedStream; 2];
@@ -20,8 +21,8 @@ pub(crate) struct DumpedStream {
     pub(super) last: Timestamp,
     /// Missing octets before the first one: how many, and why.
     pub(super) early: Option<(u64, GapCause)>,
-    /// Where the octets end that were put into the file.
-    pub(super) end: u64,
-    /// It has an index of gaps.
-    pub(super) indexed: bool,
+    /// What was put into the file.
+    pub(super) mark: FileMark,
+    /// Octets of its index of gaps; 0 where it has none.
+    pub(super) index_end: u64,
 }

@@ -278,6 +278,22 @@ pub fn signal(child: &Child, name: &str) {
     assert!(done.expect("kill").success(), "kill -s {name}");
 }
 
+/// Waits until a child has become inet-asm, and that catches its signals.
+pub fn until_signals_are_caught(child: &Child) {
+    let process = format!("/proc/{}", child.id());
+    let ours = fs::canonicalize(env!("CARGO_BIN_EXE_inet-asm")).expect("there");
+    let caught = || {
+        let status = fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("SigCgt:\t"));
+        let mask = line.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        // SIGUSR2, which is the last one.
+        mask.is_some_and(|mask| mask & 1 << 11 != 0)
+    };
+    while !(fs::read_link(format!("{process}/exe")).is_ok_and(|exe| exe == ours) && caught()) {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The objects of an output in JSON, one a line.
 pub fn objects(text: &str) -> impl Iterator<Item = serde_json::Value> {
     text.lines()

@@ -470,11 +470,12 @@ impl Http {
     fn ranges(
         &mut self,
         at: &mut At<'_, HttpConnection>,
-        body: Transfer,
+        mut body: Transfer,
         boundary: &[u8],
         key: &EntityKey,
         len: Option<u64>,
     ) {
+        at.store.recognise(&mut body);
         let whole = body.missing(len).is_empty();
         let parts = at.store.parts(&body, boundary, whole).unwrap_or_default();
         let mut used = false;
