@@ -1,7 +1,7 @@
 //! The settings that a state is bound to: which outputs there are, what tells connections apart, how messages are found.
 
 use super::args::command;
-use super::places::resolved;
+use super::paths::resolved;
 use crate::sink::options::{OutputKind, OutputOptions};
 use clap::ArgMatches;
 use std::ffi::OsStr;

@@ -331,7 +331,7 @@ A signal that ends a run ahead of the end of a file that was named is told, with
 Warnings, \\fB--trace\\fR and the hints on stderr are about one run. \\fB--extract -\\fR does not go on.
 .PP
 A file of \\fB--dump\\fR or \\fB--extract\\fR that goes on has to be as it was left: its length, its time, and where these are others a sum over its bytes are looked at. \
-What stands behind its end is taken off: it is of a run that was killed, and comes again. A file that was changed, or is not there any more, is not gone on with: it stays as it is, \
+What stands behind its end is taken off: it is of a run that was killed, and comes again; a file that such a run has begun stays, and comes again under another name. A file that was changed, or is not there any more, is not gone on with: it stays as it is, \
 what follows goes to another file, and a line on stderr says so. That file lacks what was before: in NAME.gaps the cause is changed, in files.jsonl it is not complete. \
 A folder that is named from the working directory is another one in another directory, and refused.
 .PP

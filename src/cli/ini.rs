@@ -244,9 +244,17 @@ impl OptionPlaces {
             let mut all = self.options.iter();
             all.find(|(long, value, _)| says(long, value.as_deref()))
         };
-        // It begins with the option, or with its value, as a path.
-        let about =
-            find(&|long, _| names(first, long)).or_else(|| find(&|_, value| value == Some(first)));
+        // It begins with the option, or with its value, or a word of that: a path, a protocol.
+        let is_word = |value: &str| {
+            let parts = |c: char| c.is_whitespace() || ",=?'\"".contains(c);
+            let words = value.split(parts);
+            words
+                .chain(value.split([':', '?']))
+                .any(|word| word == first)
+        };
+        let about = find(&|long, _| names(first, long))
+            .or_else(|| find(&|_, value| value == Some(first)))
+            .or_else(|| find(&|_, value| value.is_some_and(is_word)));
         if let Some((.., line)) = about {
             let what = what.trim_start_matches("--");
             return format!("{}: line {line}: {what}", self.file);

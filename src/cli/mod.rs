@@ -21,6 +21,7 @@ mod lines;
 mod live;
 mod messages;
 mod pace;
+mod paths;
 mod places;
 mod progress;
 pub mod report;

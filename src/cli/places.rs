@@ -1,6 +1,7 @@
 //! Where outputs go: no two of them to one place, none to an input, and none onto a capture that nobody named as input.
 
 use super::config::Config;
+use super::paths::resolved;
 use crate::capture::{input_path, is_capture};
 use crate::sink::writer::refuse_input;
 use std::ffi::{OsStr, OsString};
@@ -8,10 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Component, Path, PathBuf};
-
-/// Links that are followed where the last of them leads nowhere yet, as the system follows them (`MAXSYMLINKS`).
-const LINKS: usize = 40;
+use std::path::{Path, PathBuf};
 
 /// A file that is written.
 #[derive(PartialEq, Eq)]
@@ -174,32 +172,5 @@ fn place(name: &OsStr) -> Option<Place> {
         Ok(found) if found.file_type().is_char_device() || found.is_dir() => None,
         Ok(found) => Some(Place::There(found.dev(), found.ino())),
         Err(_) => Some(Place::Path(resolved(Path::new(name)))),
-    }
-}
-
-/// The path of something that may not be there yet, without links and dots.
-pub(super) fn resolved(path: &Path) -> PathBuf {
-    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    for _ in 0..LINKS {
-        if let Ok(there) = path.canonicalize() {
-            return there;
-        }
-        // A link that leads nowhere yet.
-        let Ok(to) = fs::read_link(&path) else {
-            break;
-        };
-        path = path.parent().unwrap_or(Path::new("/")).join(to);
-    }
-    let Some(parent) = path.parent() else {
-        return path;
-    };
-    match path.components().next_back() {
-        Some(Component::Normal(name)) => resolved(parent).join(name),
-        Some(Component::ParentDir) => {
-            let mut parent = resolved(parent);
-            parent.pop();
-            parent
-        }
-        _ => path,
     }
 }

