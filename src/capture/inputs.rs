@@ -402,8 +402,14 @@ impl Inputs {
                             self.broken.push(e.to_string());
                             return Ok(true);
                         }
-                        // Ctrl-C reaches the whole pipe: the writer has gone before it has written anything.
-                        Err(Error::Empty { .. }) if !self.is_file && self.is_stopped() => {
+                        // Ctrl-C reaches the whole pipe: the writer has gone before it has written anything, or in the middle of the
+                        // header, which is told.
+                        Err(e @ (Error::Empty { .. } | Error::CutHeader { .. }))
+                            if !self.is_file && self.is_stopped() =>
+                        {
+                            if matches!(e, Error::CutHeader { .. }) {
+                                self.broken.push(e.to_string());
+                            }
                             self.leave_out();
                             return Ok(false);
                         }

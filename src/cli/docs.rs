@@ -326,7 +326,7 @@ a part of the same file.
 Two pieces must not be read by two runs at once. A state belongs to the version of the program that wrote it, and to the settings that it was made with: where \
 which outputs there are, what they hold, what chooses messages, or what tells connections apart differs, it is refused, with the name of the option. Limits, \
 time-outs and checksums hold as they are given now. A state is readable by its owner alone, since it has bytes of connections in it. It is as large as what waits, and \
-up to 40 MB more where many names of \\fB--dump\\fR and \\fB--extract\\fR and many ports of \\fB--write\\fR have to be remembered. Where an output has failed, or its reader has left, no state is kept, a line on stderr says so, and the state before stays. A place where none can be written is refused before anything is read. A piece that is damaged is used up to there, with status 2, and its state is kept. \
+up to 60 MB more where many names of \\fB--dump\\fR and \\fB--extract\\fR and many ports of \\fB--write\\fR have to be remembered. Where an output has failed, or its reader has left, no state is kept, a line on stderr says so, and the state before stays. A place where none can be written is refused before anything is read. A piece that is damaged is used up to there, with status 2, and its state is kept. \
 A signal that ends a run ahead of the end of a file that was named is told, with the packet behind which the file goes on. \
 Warnings, \\fB--trace\\fR and the hints on stderr are about one run. \\fB--extract -\\fR does not go on.
 .PP

@@ -799,6 +799,8 @@ fn tables_and_lists_are_reopened_too() {
     let list = format!("{files}/files.jsonl");
     fs::rename(&stats, at("old.csv")).expect("rename");
     fs::rename(&list, at("old.jsonl")).expect("rename");
+    // As `create` of logrotate has it.
+    fs::write(&list, "").expect("written");
     running.signal("HUP");
     running.says("out.pcap: has not been moved away");
     running.write(&pcap.file[before..]);

@@ -500,7 +500,7 @@ fn the_command_line_is_stronger_than_the_file() {
         ("[Operation]\nstate = -\n", "c.ini: line 2: state -: "),
         (
             "[Protocols]\n\ndecode-as = tcp.port==80,nosuch\n",
-            "c.ini: line 3: nosuch: no protocol",
+            "c.ini: line 3: decode-as: nosuch: no protocol",
         ),
         ("[Protocols]\nframer = x\n", "c.ini: line 2: framer x: "),
     ] {
@@ -1083,6 +1083,15 @@ fn a_run_ends_well_before_the_first_octet() {
         assert_eq!((done.stdout.len(), &*words), (24, ""), "{name}");
         assert!(state.exists());
     }
+    // In the middle of the header that is told.
+    let mut live = Live::start(&["-w-"]);
+    common::until_signals_are_caught(&live.child);
+    live.write(&fs::read(testdata("dns-udp.pcap")).expect("read")[..10]);
+    live.signal("INT");
+    live.close();
+    let done = live.end();
+    assert!(done.stderr.contains("10 bytes"), "{}", done.stderr);
+    assert_eq!(done.ok().len(), 24);
     // Without a signal it is an error still.
     run(["-n"], b"").code(2);
 }

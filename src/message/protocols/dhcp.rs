@@ -56,7 +56,7 @@ fn summary(_: Transport, m: &[u8], out: &mut String) -> bool {
         (15, "lease query done"),
         (16, "active lease query"),
         (17, "lease query status"),
-        (18, "tls"),
+        (18, "start TLS"),
     ];
     match message_type(m) {
         Some(kind) => named_number(&names, kind.into(), out),

@@ -31,7 +31,7 @@ use std::hash::BuildHasher;
 use std::io::{self, BufReader, BufWriter, Cursor, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -140,6 +140,12 @@ fn open_list(dir: &OwnedFd) -> io::Result<File> {
     }
 }
 
+/// Device and number of a file.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let found = file.metadata()?;
+    Ok((found.dev(), found.ino()))
+}
+
 /// Makes the page that shows a folder, or opens the one that an earlier run has made there.
 fn open_index(dir: &OwnedFd) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -182,6 +188,7 @@ pub(super) struct Store {
     /// How often a name was asked for, by its fingerprint.
     names: HashMap<u64, u32, RandomState>,
     list: BufferedWriter,
+    list_is: (u64, u64),
     /// The same lines for another output, until it takes them.
     lines: Option<Vec<u8>>,
     failed: Option<OutputError>,
@@ -227,6 +234,7 @@ impl Store {
         let dir = dir.map_err(|e| fail(shown.clone(), "make the folder", e))?;
         let name = path.join(LIST).display().to_string();
         let list = open_list(&dir).map_err(|e| fail(name.clone(), "open", e))?;
+        let list_is = identity(&list).map_err(|e| fail(name.clone(), "open", e))?;
         let page = path.join(index::NAME).display().to_string();
         let index = options.index.then(|| open_index(&dir)).transpose();
         let index = index.map_err(|e| fail(page, "open", e))?;
@@ -243,6 +251,7 @@ impl Store {
             clock: 0,
             names: HashMap::default(),
             list: BufferedWriter::new(&name, Box::new(list), false),
+            list_is,
             lines: None,
             failed: None,
             too_large: None,
@@ -257,12 +266,18 @@ impl Store {
 
     /// Goes on in a new list where something has moved the old one away. One that still stands there is only ever added to.
     pub(super) fn reopen(&mut self, done: &mut Reopened) {
-        let there = fs::statat(&self.dir, LIST, AtFlags::SYMLINK_NOFOLLOW);
-        if there.err() != Some(Errno::NOENT) {
+        // An empty file may have been put into its place.
+        let takes = match fs::statat(&self.dir, LIST, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => there.st_size == 0 && (there.st_dev, there.st_ino) != self.list_is,
+            Err(e) => e == Errno::NOENT,
+        };
+        if !takes {
             return;
         }
-        match open_list(&self.dir) {
-            Ok(list) => {
+        let list = open_list(&self.dir).and_then(|list| Ok((identity(&list)?, list)));
+        match list {
+            Ok((identity, list)) => {
+                self.list_is = identity;
                 self.list.go_on_in(Box::new(list));
                 done.files += 1;
             }

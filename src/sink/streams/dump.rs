@@ -37,7 +37,8 @@ use std::path::{Path, PathBuf};
 // Enough for inputs, log and a folder that is being looked at.
 const SPARE: usize = 8;
 
-/// Names that were used more than once, and streams of UDP and SCTP, that are remembered: 24 and 88 MiB at most.
+/// Names that were used more than once, and streams of UDP and SCTP, that are remembered: 24 and 88 MiB at most, and about as much again
+/// where another run goes on with them.
 // Past it a name is looked for from the beginning, and a closed UDP file gets a successor; no octet
 // is lost by that.
 const NAMES: usize = 1 << 20;
@@ -48,15 +49,15 @@ const NANOS: u64 = 1_000_000_000;
 /// EMFILE and ENFILE: too many open files, in the process or the system.
 const TOO_MANY: [i32; 2] = [24, 23];
 
-/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet. Where a
-/// state is kept, also what was put into it, and when the last octet was captured.
+/// How the file of a stream that keeps nothing itself is called: the `count`th of its name, with this time of the first octet.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct AppendedName {
     count: u32,
     first: Timestamp,
-    last: Timestamp,
-    mark: FileMark,
 }
+
+/// What was put into such a file, and when the last of it was captured.
+type AppendedMark = (FileMark, Timestamp);
 
 /// The output of stream files.
 pub(crate) struct Dump {
@@ -69,6 +70,8 @@ pub(crate) struct Dump {
     counts: HashMap<u64, u32, foldhash::fast::RandomState>,
     /// Streams of flows of UDP, and of associations, that have not ended.
     appended: BTreeMap<StreamKey, AppendedName>,
+    /// Of these, what their files are like, where another run goes on with them.
+    marks: BTreeMap<StreamKey, AppendedMark>,
     /// Octets of all files, and of the lists of their gaps.
     written: u64,
     opened: Timestamp,
@@ -90,6 +93,7 @@ impl Dump {
             most: most_open(),
             counts: HashMap::default(),
             appended: BTreeMap::new(),
+            marks: BTreeMap::new(),
             written: 0,
             opened: wall_clock(),
             failures: Failures::default(),
@@ -275,11 +279,9 @@ impl Dump {
             file.last = file.last.max(time);
         }
         self.written += payload.len() as u64;
-        if self.goes_on
-            && let Some(name) = self.appended.get_mut(&key)
-        {
-            name.mark.put(name.mark.len(), payload);
-            name.last = name.last.max(time);
+        if let Some((mark, last)) = self.marks.get_mut(&key) {
+            mark.put(mark.len(), payload);
+            *last = time.max(*last);
         }
         // Datagrams have no offsets: they go to the end.
         let (budget, failures) = (&mut cx.budget, &mut self.failures);
@@ -297,13 +299,14 @@ impl Dump {
         let key = (flow.transport, flow.number, direction, id);
         let known = self.appended.get(&key).copied();
         let time = cx.packet.time;
+        let (mark, last) = self.marks.get(&key).copied().unwrap_or_default();
         let mut stream = DumpedStream {
             id,
             made: known.is_some(),
             count: known.map_or(0, |n| n.count),
             first: known.map_or(time, |n| n.first),
-            last: known.map_or(time, |n| n.last),
-            mark: known.map_or(FileMark::default(), |n| n.mark),
+            last: time.max(last),
+            mark,
             ..DumpedStream::default()
         };
         let (place, _) = self.place(cx, flow, direction, &mut stream, None)?;
@@ -311,13 +314,11 @@ impl Dump {
         // Their number is bounded, as scans of UDP make a flow for each packet.
         if known.is_some() || self.appended.len() < NAMES {
             let before = self.names();
-            let name = AppendedName {
-                count: stream.count,
-                first: stream.first,
-                last: stream.last,
-                mark: stream.mark,
-            };
-            self.appended.insert(key, name);
+            let (count, first) = (stream.count, stream.first);
+            self.appended.insert(key, AppendedName { count, first });
+            if self.goes_on {
+                self.marks.insert(key, (stream.mark, stream.last));
+            }
             cx.budget.resize(before, self.names());
         }
         Some(place)
@@ -331,6 +332,7 @@ impl Dump {
         let last = (transport, number, Direction::Reverse, u16::MAX);
         while let Some((&key, _)) = self.appended.range(first..=last).next() {
             self.appended.remove(&key);
+            self.marks.remove(&key);
             self.open.close(&key, &mut self.failures);
         }
         cx.budget.resize(before, self.names());
@@ -340,7 +342,8 @@ impl Dump {
     /// Octets that are allocated for names.
     fn names(&self) -> usize {
         let appended = tree::<StreamKey, AppendedName>(self.appended.len());
-        self.counts.allocation_size() + appended
+        let marks = tree::<StreamKey, AppendedMark>(self.marks.len());
+        self.counts.allocation_size() + appended + marks
     }
 
     fn remember(&mut self, cx: &mut Context, print: u64, count: u32) {
@@ -573,6 +576,7 @@ impl MessageSink for Dump {
         // Their names are not asked for again.
         cx.budget.give(self.names());
         (self.counts, self.appended) = (HashMap::default(), BTreeMap::new());
+        self.marks = BTreeMap::new();
     }
 
     fn datagram(&mut self, at: &mut DatagramContext<'_>, message: &DatagramMessage<'_>) {
@@ -632,12 +636,12 @@ impl Output for Dump {
     }
 
     fn save(&self, to: &mut StateWriter) {
-        to.put(&(self.names(), &self.counts, &self.appended));
+        to.put(&(self.names(), &self.counts, &self.appended, &self.marks));
     }
 
     fn load(&mut self, cx: &mut Context, from: &mut StateReader) -> Result<(), StateError> {
         let counted: usize;
-        (counted, self.counts, self.appended) = from.get()?;
+        (counted, self.counts, self.appended, self.marks) = from.get()?;
         cx.budget.resize(counted, self.names());
         Ok(())
     }
