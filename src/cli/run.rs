@@ -853,7 +853,7 @@ impl<'a> Run<'a> {
         self.assembler.silence(passed);
         // Periods end too. Without a packet there has been no time of the capture.
         let totals = self.inputs.totals();
-        if totals.frame > 0 && queue.as_ref().is_none_or(|queue| queue.len() == 0) {
+        if totals.frame > 0 && queue.as_ref().is_none_or(SortQueue::is_empty) {
             let now = totals.time.after(silence.counted());
             let periods = (&mut self.sctp_stats, &mut self.history);
             let input = (&totals.counters, None);

@@ -977,17 +977,18 @@ impl Store {
     /// The place of an open file; opens it again where it was closed. None where it is not as it was left, or cannot be opened.
     fn place(&mut self, name: &str) -> Option<usize> {
         self.clock += 1;
-        if !self.open.iter().any(|open| open.name == name) {
-            match self.open_again(name) {
-                Ok(None) => {}
+        let is_it = |open: &OpenFile| open.name == name;
+        let place = match self.open.iter().position(is_it) {
+            Some(place) => place,
+            None => match self.open_again(name) {
+                Ok(None) => self.open.iter().position(is_it)?,
                 Ok(Some(_)) => return None,
                 Err(e) => {
                     self.fail(name, "open", e.into());
                     return None;
                 }
-            }
-        }
-        let place = self.open.iter().position(|open| open.name == name)?;
+            },
+        };
         self.open[place].used = self.clock;
         Some(place)
     }
