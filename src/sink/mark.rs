@@ -5,6 +5,8 @@
 //! ```
 
 use crate::base::state::{Deserialize, Serialize};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -71,19 +73,40 @@ impl FileMark {
         let mut buffer = vec![0; READ];
         let (mut register, mut at) = (0, 0);
         while at < self.len {
-            let most = usize::try_from(self.len - at).map_or(READ, |most| most.min(READ));
-            let n = file.read_at(&mut buffer[..most], at)?;
-            if n == 0 {
-                return Ok(false);
+            // Holes are passed over: a range may stand terabytes behind the one before.
+            let (begin, end) = data_behind(file, at, self.len)?;
+            register = behind_zeros(register, begin - at);
+            at = begin;
+            while at < end {
+                let most = usize::try_from(end - at).map_or(READ, |most| most.min(READ));
+                let n = file.read_at(&mut buffer[..most], at)?;
+                if n == 0 {
+                    return Ok(false);
+                }
+                register = then(register, &buffer[..n]);
+                at += n as u64;
             }
-            register = then(register, &buffer[..n]);
-            at += n as u64;
         }
         if register != self.register {
             return Ok(false);
         }
         file.set_len(self.len)?;
         Ok(true)
+    }
+}
+
+/// Where the next octets of a file begin and end that are no hole, from `at` on and up to `len`.
+fn data_behind(file: &File, at: u64, len: u64) -> io::Result<(u64, u64)> {
+    match seek(file, SeekFrom::Data(at)) {
+        Ok(begin) if begin < len => {
+            let end = seek(file, SeekFrom::Hole(begin))?;
+            Ok((begin, end.min(len)))
+        }
+        // Nothing but a hole is left.
+        Ok(_) | Err(Errno::NXIO) => Ok((len, len)),
+        // The file system knows of no holes.
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok((at, len)),
+        Err(e) => Err(e.into()),
     }
 }
 
@@ -161,5 +184,19 @@ mod tests {
         other.put(5, b"b");
         other.put(1 << 40, b"a");
         assert_eq!(mark, other);
+        // It is not read.
+        let file = temporary(b"");
+        file.write_all_at(b"b", 5).unwrap();
+        file.write_all_at(b"a", 1 << 40).unwrap();
+        assert!(mark.fits(&file, (0, 0)).unwrap());
+        file.write_all_at(b"c", 1 << 39).unwrap();
+        assert!(!mark.fits(&file, (0, 0)).unwrap());
+        // Holes up to the end.
+        mark = FileMark::default();
+        mark.put(5, b"b");
+        mark.put(100, &[0; 5000]);
+        let file = temporary(b"\0\0\0\0\0b");
+        file.set_len(5100).unwrap();
+        assert!(mark.fits(&file, (0, 0)).unwrap());
     }
 }
