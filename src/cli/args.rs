@@ -158,7 +158,7 @@ pub(super) struct Args {
     /// Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated
     ///
     /// Browsers, curl, Python, Go and Java agents write one where the environment variable SSLKEYLOGFILE, or an option of theirs, names
-    /// a file. `env` is the file that this variable names here. It is read on while it grows. What the records hold is treated as any
+    /// a file. `env` is the file that this variable names here. It is read on while it grows; a pipe is read to its end first where all inputs are files. What the records hold is treated as any
     /// other stream: messages are found in it, and written to all outputs instead of the records (--dump writes it to NAME.decrypted beside them). As packets it has the port that its
     /// protocol has without TLS (80 for 443), so that readers know what it is; a comment has the ports that it had (pcapng). Records that cannot be opened stay what they are.
     /// Behind a loss the number of a record is found by trying: every record that lies whole in the capture is opened. It may hide three changes of keys (KeyUpdate; in TLS 1.2, renegotiation),

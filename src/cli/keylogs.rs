@@ -50,18 +50,27 @@ pub(super) fn paths(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
 }
 
 impl KeyFiles {
-    /// Opens all of them.
+    /// Opens all of them. `ends`: pipes are read to their end at once.
     ///
     /// # Errors
     ///
     /// In words: one cannot be opened.
-    pub(super) fn open(paths: &[PathBuf]) -> Result<Self, String> {
+    pub(super) fn open(paths: &[PathBuf], ends: bool) -> Result<Self, String> {
         let open = |path: &PathBuf| {
-            // A pipe that nobody has written to yet must not hold anything up.
+            // Else a pipe that nobody has written to yet must not hold anything up.
+            let flags = if ends {
+                OFlags::empty()
+            } else {
+                OFlags::NONBLOCK
+            };
             let file = File::options()
                 .read(true)
-                .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+                .custom_flags(flags.bits().cast_signed())
                 .open(path)
+                .and_then(|file| match file.metadata()?.is_dir() {
+                    true => Err(io::ErrorKind::IsADirectory.into()),
+                    false => Ok(file),
+                })
                 .map_err(|source| {
                     let file = path.display().to_string();
                     capture::error::Error::Open { file, source }.to_string()
@@ -122,12 +131,14 @@ impl KeyFile {
             };
             self.rest.truncate(before + read.as_ref().map_or(0, |n| *n));
             if read? == 0 {
+                // The last line may lack its end. If there is more of it to come, it is read again.
+                keys.add(&self.rest);
                 return Ok(all);
             }
             let lines = self
                 .rest
                 .iter()
-                .rposition(|&c| c == b'\n')
+                .rposition(|c| b"\r\n".contains(c))
                 .map_or(0, |at| at + 1);
             let added = keys.add(&self.rest[..lines]);
             let first = added.first_unreadable.map(|n| n + self.lines);

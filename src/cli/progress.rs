@@ -107,7 +107,7 @@ fn is_read(config: &Config) -> bool {
 }
 
 /// Octets of all inputs, where all of them are regular files.
-fn total(inputs: &[OsString]) -> Option<u64> {
+pub(super) fn total(inputs: &[OsString]) -> Option<u64> {
     let len = |input: &OsString| {
         let found = match input_path(input) {
             path if path == "-" => {

@@ -13,7 +13,7 @@ use super::live::{Silence, TICK};
 use super::messages::{Level, Messages};
 use super::pace::Pace;
 use super::places;
-use super::progress::Progress;
+use super::progress::{self, Progress};
 use super::report::{self, CHANNELS, Channels, Seen};
 use super::signals::Signals;
 use super::state::{self, RunState};
@@ -222,8 +222,10 @@ impl<'a> Run<'a> {
         };
         let keys = {
             let paths = keylogs::paths(&config.keylogs);
+            // Files do not run away: what a program is about to write is waited for.
+            let ends = !config.live && progress::total(&config.inputs).is_some();
             paths
-                .and_then(|paths| KeyFiles::open(&paths))
+                .and_then(|paths| KeyFiles::open(&paths, ends))
                 .map_err(|e| fail(&e))?
         };
         if cfg!(not(feature = "decrypt")) && !config.keylogs.is_empty() {

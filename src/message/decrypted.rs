@@ -27,6 +27,7 @@ use crate::base::storage::allocated;
 use crate::base::stream::{Chunk, Close, Gap, GapCause, ORIGIN, Side};
 use crate::base::time::{Instant, Timestamp};
 use crate::transport::stream::{StreamContext, StreamSink, Taken};
+use std::collections::VecDeque;
 
 /// Octets of a handshake message in clear that are gathered, at most: hellos are shorter.
 const GATHERED: usize = 16 << 10;
@@ -34,6 +35,10 @@ const GATHERED: usize = 16 << 10;
 const GATHERED_CHAIN: usize = 128 << 10;
 /// Octets that a sender puts into one record, at most: it goes on in the next one.
 const FULL: usize = 1 << 14;
+/// Records whose ends are remembered in each direction: so many may lie between a message and the acknowledgment of it.
+const ENDS: usize = 16;
+/// Octets that a record has beside what it holds, about (TLS 1.2 with AES-GCM).
+const AROUND: u64 = 29;
 /// Between the sequence numbers of a connection and of the stream inside, which may have the same ports behind STARTTLS: readers take
 /// it for another connection then.
 const APART: u32 = 1 << 30;
@@ -83,6 +88,8 @@ struct Inside<C> {
     wake: Option<Instant>,
     /// What is missing before the next octets.
     lost: [Option<Lost>; 2],
+    /// Of the last records of each direction: the offset behind each, and that behind what it held.
+    ends: [VecDeque<(u64, u64)>; 2],
 }
 
 /// What is kept of a connection whose records may be opened.
@@ -123,6 +130,11 @@ impl<C: Default> Decrypted<C> {
         cx.budget.give(self.charged);
     }
 
+    /// The records of this connection are opened: the sink has been told.
+    pub(super) const fn opens(&self) -> bool {
+        self.told
+    }
+
     /// Records were opened, and what they held is a stream.
     pub(super) const fn has_inside(&self) -> bool {
         self.inside.is_some()
@@ -145,7 +157,11 @@ impl<C: Default> Decrypted<C> {
         let now = allocated(size_of::<Self>())
             + gathered.sum::<usize>()
             + self.session.size()
-            + inside.map_or(0, |_| allocated(size_of::<Inside<C>>()));
+            + inside.map_or(0, |inside| {
+                let ends = inside.ends.iter().map(VecDeque::capacity);
+                let ends = ends.map(|ends| allocated(ends * size_of::<(u64, u64)>()));
+                allocated(size_of::<Inside<C>>()) + ends.sum::<usize>()
+            });
         cx.budget.rebook(&mut self.charged, now);
     }
 
@@ -167,16 +183,12 @@ impl<C: Default> Decrypted<C> {
             direction: d,
             offset: start.offset,
         };
-        let opens = match self.session.may_open(keys, place, start.head) {
-            _ if keys.opens_nothing() => false,
-            Some(Err(why)) => {
-                self.missed[d.index()] = true;
-                *not_opened(&mut at.cx.counters.decrypted, why) += 1;
-                false
-            }
-            Some(Ok(())) => true,
-            None => false,
-        };
+        let opens = self.session.may_open(keys, place, start.head);
+        let opens = opens.filter(|_| !keys.opens_nothing());
+        if let Some(Err(why)) = opens {
+            self.missed[d.index()] = true;
+            *not_opened(&mut at.cx.counters.decrypted, why) += 1;
+        }
         let gathered = &mut self.gathered[d.index()];
         gathered.octets.clear();
         gathered.offset = start.offset;
@@ -184,7 +196,12 @@ impl<C: Default> Decrypted<C> {
         (gathered.kind, gathered.extent) = (Some(start.kind), Some(start.extent));
         (gathered.first, gathered.last, gathered.hand_over) = (source, source, hand_over);
         self.charge(at.cx);
-        if opens { Seal::Opened } else { Seal::Heard }
+        match opens {
+            Some(Ok(())) => Seal::Opened,
+            // It is sealed, and says nothing.
+            Some(Err(_)) => Seal::No,
+            None => Seal::Heard,
+        }
     }
 
     /// Octets of the message that is gathered.
@@ -302,7 +319,11 @@ impl<C: Default> Decrypted<C> {
         let content = record.octets.get(opened.content.clone());
         let content = content.filter(|_| opened.kind == APPLICATION_DATA);
         let content = content.unwrap_or_default();
+        let end = record.offset + record.octets.len() as u64;
         if opened.lost.is_none() && content.is_empty() {
+            if let Some(inside) = &mut self.inside {
+                inside.note_end(d, end);
+            }
             return;
         }
         let session = &self.session;
@@ -316,20 +337,27 @@ impl<C: Default> Decrypted<C> {
             _ => Some(Lost::Unknown),
         };
         if content.is_empty() {
+            inside.note_end(d, end);
             return;
         }
         at.cx.counters.decrypted.content_octets += content.len() as u64;
         let side = &mut inside.sides[d.index()];
         let first = side.delivered == side.origin;
         if first {
-            side.from_start = opened.lossless;
+            side.from_start = opened.lossless || at.sides[d.index()].from_start;
         }
-        if first && !opened.lossless {
-            // Its beginning is missing, however long it was.
+        if first && (opened.lossless || !side.from_start) {
+            // Nothing of it is missing, or its beginning, however long it was.
             inside.lost[d.index()] = None;
         }
         inside.gap(at, sink);
-        let end = record.offset + record.octets.len() as u64;
+        let acknowledged = at.sides[d.index()].acknowledged_to(end);
+        let side = &mut inside.sides[d.index()];
+        if acknowledged.is_some() {
+            side.acknowledged = Some(side.delivered + content.len() as u64);
+            side.acknowledged_at = acknowledged;
+        }
+        let ack = inside.acknowledges(d.flip(), record.first.ack);
         let chunk = Chunk {
             offset: inside.sides[d.index()].delivered,
             data: content,
@@ -337,14 +365,15 @@ impl<C: Default> Decrypted<C> {
             frame: record.last.frame,
             interface: record.last.interface,
             at: OctetOffset::Unknown,
-            ack: Some(inside.sides[d.flip().index()].delivered),
+            ack: Some(ack),
             push: content.len() < FULL,
             ends_segment: true,
             cut: false,
             sum: None,
-            acknowledged: at.sides[d.index()].acknowledged_to(end),
+            acknowledged,
         };
         inside.data(at, sink, chunk);
+        inside.note_end(d, end);
     }
 
     /// A direction ends.
@@ -424,6 +453,33 @@ impl<C: Default> Inside<C> {
             }),
             wake: None,
             lost: [None; 2],
+            ends: Default::default(),
+        }
+    }
+
+    /// A record of this direction ends at this offset, and what it held has been delivered.
+    fn note_end(&mut self, direction: Direction, end: u64) {
+        let d = direction.index();
+        let ends = &mut self.ends[d];
+        if ends.len() == ENDS {
+            ends.pop_front();
+        }
+        ends.push_back((end, self.sides[d].delivered));
+    }
+
+    /// How far the stream inside of this direction is acknowledged, whose records are to this offset.
+    fn acknowledges(&self, direction: Direction, ack: Option<u64>) -> u64 {
+        let d = direction.index();
+        let (ends, delivered) = (&self.ends[d], self.sides[d].delivered);
+        let (Some(ack), Some((first, least))) = (ack, ends.front().copied()) else {
+            return delivered;
+        };
+        let covered = ends.iter().rposition(|(end, _)| *end <= ack);
+        match covered.and_then(|at| Some((at, *ends.get(at)?))) {
+            None => least.min(delivered.saturating_sub(first.saturating_sub(ack))),
+            Some((at, (_, inside))) if at + 1 < ends.len() => inside,
+            // What is missing behind the last one, as far as it is no record's header.
+            Some((_, (end, inside))) => inside + (ack - end).saturating_sub(AROUND),
         }
     }
 

@@ -14,7 +14,7 @@ use super::framing::{
 };
 use super::held_part::{ChunkOrigin, HeldPart, are_runs, next_answer, part_at, run_end};
 use super::protocols::{self, AnyFramer, STREAMS, StreamRow, interrupter, tunnels};
-use super::records::KeyLog;
+use super::records::{APPLICATION_DATA, KeyLog};
 use super::row::BundledLength;
 use super::rules::Rules;
 use crate::base::checksum::Sum;
@@ -2067,6 +2067,17 @@ impl<M: MessageSink> Extractor<M> {
                 }
                 self.switch(at, row);
                 continue;
+            }
+            // What it holds may answer a request that waits behind a hole.
+            if at.state.streams[i].mode == Mode::Begin
+                && rest.first() == Some(&APPLICATION_DATA)
+                && view.next == Following::Octets
+                && at.state.decrypted.as_ref().is_some_and(|kept| kept.opens())
+            {
+                let wait = self.place(at, view, pos).wait_for_other();
+                if wait.is_some() {
+                    break wait;
+                }
             }
             match at.state.streams[i].mode {
                 Mode::Inside {

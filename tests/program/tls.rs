@@ -593,6 +593,97 @@ fn keys_behind_their_packets_open_them() {
     assert_eq!(records.text(), plain);
 }
 
+/// Records that no key was there for are passed by, and count among those before the next.
+#[test]
+fn a_key_that_comes_in_the_middle_opens_all_that_follows() {
+    let dir = tempdir().expect("a folder");
+    for name in ["tls13-aes256", "tls12-gcm"] {
+        let [_, behind] = with_secrets(name, dir.path());
+        let (mut packets, mut rest) = (Vec::new(), &behind[..]);
+        while let Some(len) = rest.get(4..8) {
+            let len = u32::from_le_bytes(len.try_into().expect("four")) as usize;
+            let (block, others) = rest.split_at(len);
+            packets.push(block);
+            rest = others;
+        }
+        let secrets = packets.pop().expect("secrets");
+        let count = |blocks: &[&[u8]]| {
+            let args = ["-n", "-s", "--keylog", "/dev/null", "-"];
+            let said = run(args, &blocks.concat()).stderr;
+            let of = |counter_name| counter(&said, counter_name);
+            (
+                of("decrypted.records"),
+                of("decrypted.no_key"),
+                of("decrypted.no_fit"),
+            )
+        };
+        packets.insert(2, secrets);
+        let (all, ..) = count(&packets);
+        for middle in [8, 10, 12, 14] {
+            packets.remove(2);
+            packets.insert(middle, secrets);
+            let (opened, before, unfit) = count(&packets);
+            assert_eq!((opened + before, unfit), (all, 0), "{name} {middle}");
+            let secrets = packets.remove(middle);
+            packets.insert(2, secrets);
+        }
+    }
+}
+
+#[test]
+fn keys_of_a_program_are_read_to_their_end() {
+    let (_, keys) = of("tls12-gcm");
+    let capture = testdata("tls/tls12-gcm.pcap");
+    let run_shell = |keylog: &str| {
+        let program = env!("CARGO_BIN_EXE_inet-asm");
+        let line = format!("'{program}' -p '{}' {keylog}", capture.display());
+        let done = Command::new("bash").args(["-c", &line]).output();
+        String::from_utf8(done.expect("bash").stdout).expect("text")
+    };
+    let opened = run_shell(&format!("--keylog '{keys}'"));
+    assert!(opened.contains("HTTP/1.1 200 OK"));
+    assert_eq!(
+        run_shell(&format!("--keylog <(sleep 0.3; cat '{keys}')")),
+        opened
+    );
+    // Also a last line that nothing ends, and lines that end as they once did.
+    for through in ["head -c -1", "tr '\\n' '\\r'"] {
+        let program = format!("--keylog <({through} < '{keys}')");
+        assert_eq!(run_shell(&program), opened, "{through}");
+    }
+}
+
+/// Neighbours that were captured the other way round: the acknowledgments say what answers what, inside of the records too.
+#[test]
+fn a_response_that_was_captured_ahead_of_its_request_answers_it() {
+    for name in ["tls12-gcm", "tls13-aes256", "tls10-cbc"] {
+        let (capture, keys) = of(name);
+        let fields = "uri,status,response_bytes,whole";
+        let table = |capture: &[u8]| {
+            let args = ["--table=http", "--fields", fields, "--keylog", &keys, "-"];
+            run(args, capture).text()
+        };
+        let expected = table(&capture);
+        assert!(expected.lines().count() > 2);
+        let segments = common::segments(&capture);
+        let (_, packets) = common::pcap(&capture);
+        let mut swapped = 0;
+        for place in 1..segments.len() {
+            let [one, other] = [&segments[place - 1], &segments[place]];
+            let data = |of: &common::Segment| of.payload.first() == Some(&23);
+            if one.source_port == other.source_port || !data(one) || !data(other) {
+                continue;
+            }
+            let ends = [place - 2, place - 1, place].map(|at| packets[at].end);
+            let (first, second) = (&capture[ends[0]..ends[1]], &capture[ends[1]..ends[2]]);
+            let changed = [&capture[..ends[0]], second, first, &capture[ends[2]..]].concat();
+            assert_eq!(table(&changed), expected, "{name} {place}");
+            swapped += 1;
+        }
+        assert!(swapped > 1, "{name}");
+    }
+}
+
 #[test]
 fn a_key_that_comes_late_opens_what_waited_for_it_or_is_counted() {
     let (capture, keys) = of("tls12-gcm");

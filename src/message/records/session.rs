@@ -30,6 +30,8 @@ const TRIALS: u64 = 1 << 16;
 const OCTETS_TRIED: u64 = 16 << 20;
 /// Records in a row for which nothing fits, after which a direction is no longer tried.
 const FAILURES: u8 = 8;
+/// So many count as one of these where the key log lacks the secret that they have most likely: they say nothing of those behind them.
+const KEYLESS: u8 = 8;
 /// Keys that are tried for a record of a connection whose ClientHello is missing, with each of the following.
 // Of some thousand connections at once; those near it in the key log come first.
 const GUESSES: u64 = 1 << 14;
@@ -106,6 +108,8 @@ struct Half {
     lossless: bool,
     /// Application data has come under these keys.
     has_data: bool,
+    /// There were others before these.
+    renewed: bool,
     /// Records were longer than what they held (RFC 8446, 5.4): how much others held that are missing is not known then.
     pads: bool,
     // Made anew from the secrets where they are needed: they are never written.
@@ -267,17 +271,20 @@ impl Session {
         }
         let half = &mut self.halves[place.direction.index()];
         (half.reached, half.jumped) = (Some(end), false);
-        if records.first() == Some(&CHANGE_CIPHER_SPEC) && !self.is_tls13() {
+        // A client that sends early data may say this behind its hello, where it means nothing (RFC 8446, D.4).
+        let changes = self.halves[place.direction.index()].epoch != Epoch::Early;
+        if records.first() == Some(&CHANGE_CIPHER_SPEC) && !self.is_tls13() && changes {
             self.seals(place.direction);
         }
     }
 
     /// A direction uses the keys from now on that were agreed on (RFC 5246, 7.1).
     fn seals(&mut self, direction: Direction) {
-        let agreed = self.agreed();
+        let basis = self.next_basis(direction.index());
         let half = &mut self.halves[direction.index()];
+        half.renewed |= half.sealed_with.is_some();
         half.change(Epoch::Sealed);
-        (half.keys, half.sealed_with) = (None, agreed);
+        (half.keys, half.sealed_with) = (None, basis);
     }
 
     /// What both have said, as far as it belongs together.
@@ -286,9 +293,21 @@ impl Session {
         self.offer.zip(server)
     }
 
+    /// What a direction changes to next: of what was agreed on, that which follows what it has sealed with.
+    fn next_basis(&self, d: usize) -> Option<Basis> {
+        let used = self.halves[d].sealed_with;
+        let mut all = self.earlier.iter().copied().chain(self.agreed());
+        match used {
+            Some(used) if all.any(|basis| basis == used) => all.next().or(Some(used)),
+            Some(_) => self.agreed(),
+            None => all.next(),
+        }
+    }
+
     /// What the keys of a direction are made of: what it has sealed with until now, or else what was agreed on.
     fn basis(&self, d: usize) -> (Option<Offer>, Option<Agreed>) {
-        match self.halves[d].sealed_with {
+        let first = self.earlier.first().copied();
+        match self.halves[d].sealed_with.or(first) {
             Some((offer, agreed)) => (Some(offer), Some(agreed)),
             None => (self.offer, self.server),
         }
@@ -494,7 +513,7 @@ impl Session {
             Ok(secrets) if agreed.is_none() && secrets.traffic.iter().all(Option::is_none) => {
                 Err(NotOpened::NoHello)
             }
-            Ok(_) => may(half.failures < FAILURES, NotOpened::NoFit),
+            Ok(_) => may(half.failures < FAILURES * KEYLESS, NotOpened::NoFit),
             Err(NotOpened::NoHello) => {
                 may(half.guessed < GUESSED && keys.guesses(), NotOpened::NoHello)
             }
@@ -538,9 +557,22 @@ impl Session {
                 self.claims = false;
             }
             Ok(_) => {}
-            Err(_) => {
-                let half = &mut self.halves[place.direction.index()];
-                half.failures = half.failures.saturating_add(1);
+            // Those that no key is there for say nothing of the next.
+            Err(NotOpened::NoKey | NotOpened::NoHello | NotOpened::Suite) => {}
+            Err(NotOpened::NoFit | NotOpened::NoBlock) => {
+                let d = place.direction.index();
+                let server = usize::from(self.sends(d, false));
+                let half = &mut self.halves[d];
+                let keyless = match half.epoch {
+                    Epoch::Early => secrets.early.is_none(),
+                    Epoch::Handshake => secrets.handshake[server].is_none(),
+                    _ => false,
+                };
+                let cost = if keyless { 1 } else { KEYLESS };
+                half.failures = half.failures.saturating_add(cost);
+                if keyless {
+                    opened = Err(NotOpened::NoKey);
+                }
             }
         }
         opened
@@ -571,6 +603,7 @@ impl Session {
                 reached: half.reached,
                 jumped: half.jumped,
                 sealed_with: Some(basis),
+                renewed: true,
                 ..Half::default()
             };
             let before = std::mem::replace(half, changed);
@@ -641,7 +674,8 @@ impl Session {
         let (epoch, number, lost) = (half.epoch, half.number, half.lost(place.offset));
         let before = half.block_before(place.offset);
         let end = place.offset + record.len() as u64;
-        let (agreed, client) = (self.agreed(), self.sends(d, true));
+        let (offer, agreed) = self.basis(d);
+        let (basis, client) = (offer.zip(agreed), self.sends(d, true));
         let mut outcome = Err(NotOpened::NoFit);
         let (mut unopened, mut has_keys) = (None, false);
         for next in self.epochs(d, secrets, lost) {
@@ -681,9 +715,11 @@ impl Session {
                             half.change(next);
                         }
                         if next == Epoch::Sealed && half.sealed_with.is_none() {
-                            half.sealed_with = agreed;
+                            half.sealed_with = basis;
                         }
-                        half.lossless &= n == half.number;
+                        // Of TLS 1.2 and before, a Finished is the first.
+                        let finished = next == Epoch::Sealed && !half.renewed && half.number == 0;
+                        half.lossless &= n == half.number || finished && n == 1;
                         half.number = n + 1;
                         (half.reached, half.block_end) = (Some(end), Some(end));
                         (half.jumped, half.failures) = (false, 0);
@@ -787,18 +823,23 @@ impl Session {
             return vec![Epoch::Sealed];
         }
         let lossy = lost != Some(0);
+        let applied = |from: u32| (from..=from.saturating_add(UPDATES)).map(Epoch::Application);
+        let all = |early: bool| {
+            let before = early.then_some(Epoch::Early).into_iter();
+            before
+                .chain([Epoch::Handshake])
+                .chain(applied(0))
+                .collect::<Vec<_>>()
+        };
         match half.epoch {
             // A change of the cipher says nothing where the version is not known.
-            Epoch::Clear | Epoch::Sealed if self.sends(d, true) => {
-                vec![Epoch::Early, Epoch::Handshake, Epoch::Application(0)]
-            }
-            Epoch::Clear | Epoch::Sealed => vec![Epoch::Handshake, Epoch::Application(0)],
+            Epoch::Clear | Epoch::Sealed if self.sends(d, true) => all(true),
+            Epoch::Clear | Epoch::Sealed => all(false),
             Epoch::Early if !lossy => vec![Epoch::Early, Epoch::Handshake],
-            Epoch::Early => vec![Epoch::Early, Epoch::Handshake, Epoch::Application(0)],
-            Epoch::Handshake => vec![Epoch::Handshake, Epoch::Application(0)],
-            Epoch::Application(n) if lossy => (n..=n.saturating_add(UPDATES))
-                .map(Epoch::Application)
-                .collect(),
+            Epoch::Early => all(true),
+            Epoch::Handshake if !lossy => vec![Epoch::Handshake, Epoch::Application(0)],
+            Epoch::Handshake => all(false),
+            Epoch::Application(n) if lossy => applied(n).collect(),
             Epoch::Application(_) => vec![half.epoch],
         }
     }
