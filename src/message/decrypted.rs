@@ -37,8 +37,6 @@ const GATHERED_CHAIN: usize = 128 << 10;
 const FULL: usize = 1 << 14;
 /// Records whose ends are remembered in each direction: so many may lie between a message and the acknowledgment of it.
 const ENDS: usize = 16;
-/// Octets that a record has beside what it holds, about (TLS 1.2 with AES-GCM).
-const AROUND: u64 = 29;
 /// Between the sequence numbers of a connection and of the stream inside, which may have the same ports behind STARTTLS: readers take
 /// it for another connection then.
 const APART: u32 = 1 << 30;
@@ -90,6 +88,8 @@ struct Inside<C> {
     lost: [Option<Lost>; 2],
     /// Of the last records of each direction: the offset behind each, and that behind what it held.
     ends: [VecDeque<(u64, u64)>; 2],
+    /// Octets that a record of each direction has beside what it holds, where that is known.
+    around: [u64; 2],
 }
 
 /// What is kept of a connection whose records may be opened.
@@ -350,7 +350,8 @@ impl<C: Default> Decrypted<C> {
             // Nothing of it is missing, or its beginning, however long it was.
             inside.lost[d.index()] = None;
         }
-        inside.gap(at, sink);
+        inside.around = [Direction::Forward, Direction::Reverse].map(|d| session.around(d));
+        inside.gap(at, sink, record.offset);
         let acknowledged = at.sides[d.index()].acknowledged_to(end);
         let side = &mut inside.sides[d.index()];
         if acknowledged.is_some() {
@@ -389,7 +390,7 @@ impl<C: Default> Decrypted<C> {
             if self.missed[d] && matches!(close, Close::Fin | Close::Reset) {
                 inside.lost[d] = Some(Lost::Unknown);
             }
-            inside.gap(at, sink);
+            inside.gap(at, sink, 0);
             sink.end(&mut inside.within(at), close);
             inside.sides[at.direction.index()].ended = true;
         }
@@ -453,7 +454,11 @@ impl<C: Default> Inside<C> {
             }),
             wake: None,
             lost: [None; 2],
-            ends: Default::default(),
+            ends: [Direction::Forward, Direction::Reverse].map(|d| {
+                let before = session.reached(d).map(|end| (end, ORIGIN));
+                before.into_iter().collect()
+            }),
+            around: [0; 2],
         }
     }
 
@@ -467,19 +472,23 @@ impl<C: Default> Inside<C> {
         ends.push_back((end, self.sides[d].delivered));
     }
 
-    /// How far the stream inside of this direction is acknowledged, whose records are to this offset.
+    /// How far the stream inside of this direction is acknowledged, whose records are to this offset. Behind the last record that was
+    /// opened another one is supposed.
     fn acknowledges(&self, direction: Direction, ack: Option<u64>) -> u64 {
         let d = direction.index();
         let (ends, delivered) = (&self.ends[d], self.sides[d].delivered);
-        let (Some(ack), Some((first, least))) = (ack, ends.front().copied()) else {
+        let (Some(ack), Some((_, least))) = (ack, ends.front().copied()) else {
             return delivered;
         };
-        let covered = ends.iter().rposition(|(end, _)| *end <= ack);
-        match covered.and_then(|at| Some((at, *ends.get(at)?))) {
-            None => least.min(delivered.saturating_sub(first.saturating_sub(ack))),
-            Some((at, (_, inside))) if at + 1 < ends.len() => inside,
-            // What is missing behind the last one, as far as it is no record's header.
-            Some((_, (end, inside))) => inside + (ack - end).saturating_sub(AROUND),
+        match ends.iter().rposition(|(end, _)| *end <= ack) {
+            None => least,
+            Some(at) => {
+                let (end, inside) = ends.get(at).copied().unwrap_or((ack, delivered));
+                match at + 1 < ends.len() {
+                    true => inside,
+                    false => inside + (ack - end).saturating_sub(self.around[d]),
+                }
+            }
         }
     }
 
@@ -516,8 +525,8 @@ impl<C: Default> Inside<C> {
         self.sides[d].delivered = chunk.offset + chunk.data.len() as u64;
     }
 
-    /// What is missing before the next octets.
-    fn gap<S: StreamSink<State = C>>(&mut self, at: &mut Around<'_>, sink: &mut S) {
+    /// What is missing before the next octets, whose record begins at this offset.
+    fn gap<S: StreamSink<State = C>>(&mut self, at: &mut Around<'_>, sink: &mut S, offset: u64) {
         let d = at.direction.index();
         let Some(lost) = self.lost[d].take() else {
             return;
@@ -533,7 +542,14 @@ impl<C: Default> Inside<C> {
             push: false,
         };
         sink.gap(&mut self.within(at), gap);
-        self.sides[d].delivered += gap.len.unwrap_or(0);
+        self.sides[d].delivered += match gap.len {
+            Some(len) => len,
+            // Where nobody knows it, what follows stands where acknowledgments of the missing octets end, and nowhere else.
+            None => {
+                let reckoned = self.acknowledges(at.direction, Some(offset));
+                reckoned.saturating_sub(gap.offset)
+            }
+        };
     }
 }
 

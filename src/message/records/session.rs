@@ -339,6 +339,18 @@ impl Session {
         half.reached = half.reached.or(from_start);
     }
 
+    /// Where the last record of a direction ends that was read or opened.
+    pub(in crate::message) fn reached(&self, direction: Direction) -> Option<u64> {
+        self.halves[direction.index()].reached
+    }
+
+    /// Octets that a record of this direction has beside what it holds; 0 where that is not known.
+    pub(in crate::message) fn around(&self, direction: Direction) -> u64 {
+        let keys = self.halves[direction.index()].keys.as_ref();
+        let overhead = keys.and_then(|keys| keys.protection.overhead());
+        overhead.map_or(0, |octets| octets + HEADER as u64)
+    }
+
     /// Octets are missing, nobody knows how many.
     pub(in crate::message) fn jumps(&mut self, direction: Direction) {
         self.halves[direction.index()].jumped = true;
