@@ -653,6 +653,52 @@ fn keys_of_a_program_are_read_to_their_end() {
     }
 }
 
+/// Whether it is known how long it was or not, at the beginning as well.
+#[test]
+fn a_response_that_is_missing_leaves_the_others_theirs() {
+    let names = [
+        "tls11-cbc",
+        "tls12-cbc",
+        "tls12-gcm",
+        "tls13-aes256",
+        "tls13-chacha",
+    ];
+    for name in names {
+        let (capture, keys) = of(name);
+        let segments = common::segments(&capture);
+        let sealed = |place: usize, port: u16| {
+            let segment: Option<&common::Segment> = segments.get(place);
+            segment.is_some_and(|one| one.source_port == port && one.payload.first() == Some(&23))
+        };
+        // The first request, and what follows it of the server.
+        let request = (0..segments.len()).find(|place| sealed(*place, 10000));
+        let first = request.expect("a request") + 1;
+        let response: Vec<_> = (first..).take_while(|place| sealed(*place, 443)).collect();
+        assert!(!response.is_empty());
+        let args = [
+            "--table=http",
+            "--fields",
+            "uri,status,response_bytes",
+            "--keylog",
+            &keys,
+            "-",
+        ];
+        let rows = |capture: &[u8]| {
+            let text = run(args, capture).text();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let mut expected = rows(&capture);
+        let there = expected
+            .iter_mut()
+            .find(|row| row.starts_with("/0/small\t"));
+        *there.expect("the first exchange") = "/0/small\t\t".to_owned();
+        expected.sort();
+        let mut found = rows(&without(&capture, &response));
+        found.sort();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
 /// Neighbours that were captured the other way round: the acknowledgments say what answers what, inside of the records too.
 #[test]
 fn a_response_that_was_captured_ahead_of_its_request_answers_it() {
