@@ -61,6 +61,16 @@ fn list_interfaces() -> ExitCode {
     }
 }
 
+/// What Wireshark asks, on stdout.
+fn answer(question: &cli::ExtcapQuestion) -> ExitCode {
+    let mut text = Vec::new();
+    if let Err(e) = cli::answer(question, &mut text) {
+        complain(&format_args!("extcap: {e}"));
+        return ExitCode::from(FAILED);
+    }
+    status_of(io::stdout().write_all(&text))
+}
+
 fn main() -> ExitCode {
     let signals = match Signals::catch() {
         Ok(signals) => signals,
@@ -116,6 +126,7 @@ fn main() -> ExitCode {
     }
     let written = match invocation {
         Invocation::Interfaces => return list_interfaces(),
+        Invocation::Extcap(question) => return answer(&question),
         Invocation::Run(config) => return ExitCode::from(run(&config, signals)),
         Invocation::SavedConfig(text) => io::stdout().write_all(text.as_bytes()),
         Invocation::Protocols => cli::list_protocols(&mut io::stdout().lock()),

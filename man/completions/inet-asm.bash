@@ -26,6 +26,10 @@ _inet_asm_value() {
         -r|--read) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         -i|--interface) COMPREPLY=(); return 0 ;;
         -f|--capture-filter) COMPREPLY=(); return 0 ;;
+        --extcap-version) COMPREPLY=(); return 0 ;;
+        --extcap-interface) COMPREPLY=(); return 0 ;;
+        --extcap-capture-filter) COMPREPLY=(); return 0 ;;
+        --fifo) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
         --sort-delay) COMPREPLY=(); return 0 ;;
         --sort-queue) COMPREPLY=(); return 0 ;;
         --keylog) COMPREPLY=($(compgen -f -- "$2")); compopt -o filenames 2>/dev/null; return 0 ;;
@@ -158,7 +162,7 @@ _inet_asm() {
         return
     fi
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '-r --read -i --interface -f --capture-filter -D --list-interfaces --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog --keylog-wait --decrypted-port --tls -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --certificates --index -U --packet-buffered --synchronized --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --output-sort-delay --output-sort-queue --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets --threads -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
+        COMPREPLY=($(compgen -W '-r --read -i --interface -f --capture-filter -D --list-interfaces --extcap-interfaces --extcap-version --extcap-version= --extcap-interface --extcap-dlts --extcap-config --extcap-capture-filter --capture --fifo --sort-delay --sort-queue --sort-files --live --keep-secrets --keylog --keylog-wait --decrypted-port --tls -w --write --dropped --bypass -n --no-output -p --print --print= --follow --follow= --table --table= --fields -j --json --json= --json-body --hash --hash= --har --har-body --dump --dump-name -x --extract --extract-types --extract-protocols --extract-min --extract-max --on-file --certificates --index -U --packet-buffered --synchronized --connection --kind --match --from --to -c --count --encap --format --large --max-message --fill-gaps --info --track --timestamps --output-sort-delay --output-sort-queue --handshake --pair --protocols --unframed -d --decode-as --framer --list-protocols --disable --vlan --decapsulate --store-fragments --checksums --overlap --track-missing-chunks --ip-packet-timeout --tcp-packet-timeout --sctp-packet-timeout --session-timeout --reorder-window --look-behind --wait-ack --tcp-buffer --tcp-holes --max-gap --max-streams --max-file --memory-limit --max-connections --max-active-packets --threads -s --stats --stats= --fail-if --sctp-stats --config --save-config --save-state --load-state --state --counters-file --counters-period --counters-clear -v --verbose --log-file -q --quiet --trace --time --wide --progress --color -h --help -V --version --man --completions' -- "$cur"))
         if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
             compopt -o nospace 2>/dev/null
         fi
@@ -166,7 +170,7 @@ _inet_asm() {
     fi
     # A value behind a space, but for options that take theirs behind = alone.
     case $prev in
-        -p|--print|--follow|--table|-j|--json|--hash|-s|--stats) ;;
+        --extcap-version|-p|--print|--follow|--table|-j|--json|--hash|-s|--stats) ;;
         *) _inet_asm_value "$prev" "$cur" && return ;;
     esac
     COMPREPLY=($(compgen -f -- "$cur"))

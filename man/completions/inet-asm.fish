@@ -6,6 +6,10 @@ end
 complete -c inet-asm -s r -l read -d 'The same as INPUT' -r -F
 complete -c inet-asm -s i -l interface -d 'Capture on this interface, and show messages as they come; can be repeated' -r
 complete -c inet-asm -s f -l capture-filter -d 'Capture only what this filter chooses (pcap-filter), as \'tcp port 80\'' -r
+complete -c inet-asm -l extcap-version -d 'Version of the Wireshark that asks' -r
+complete -c inet-asm -l extcap-interface -d 'The interface that is asked about, or captured, as --extcap-interfaces lists it' -r
+complete -c inet-asm -l extcap-capture-filter -d 'Capture only what this filter chooses, as -f; without --capture: say what is wrong with it' -r
+complete -c inet-asm -l fifo -d 'The pipe that Wireshark reads' -r -F
 complete -c inet-asm -l sort-delay -d 'Sort packets by timestamp, holding each until one this much later arrives [default: off]' -r
 complete -c inet-asm -l sort-queue -d 'Sort packets by timestamp, holding at most N of them [default: off; 100,000 with --sort-delay]' -r
 complete -c inet-asm -l keylog -d 'Decrypt TLS with the secrets in a key log (SSLKEYLOGFILE); can be repeated' -r -F
@@ -125,6 +129,10 @@ fish\t''
 powershell\t''
 zsh\t''"
 complete -c inet-asm -s D -l list-interfaces -d 'List the interfaces that -i takes'
+complete -c inet-asm -l extcap-interfaces -d 'List the interfaces that Wireshark shows: `inet-asm: messages of eth0` for each that -D lists'
+complete -c inet-asm -l extcap-dlts -d 'List the link types that packets of an interface may have'
+complete -c inet-asm -l extcap-config -d 'List the options that Wireshark shows as a form'
+complete -c inet-asm -l capture -d 'Capture on --extcap-interface as -i does, and write messages to --fifo until it is closed'
 complete -c inet-asm -l sort-files -d 'Read files in the order of their first packets, not in the order they are named'
 complete -c inet-asm -l live -d 'Count silence as time, for a capture that is read as it is made'
 complete -c inet-asm -l keep-secrets -d 'Pass decryption secrets and name resolution blocks of pcapng inputs through; implies --format pcapng'

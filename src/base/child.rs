@@ -2,11 +2,11 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// What stands before the colon of an input or output that is a command.
@@ -14,6 +14,8 @@ pub const EXEC: &str = "exec";
 /// How long a program has to end by itself, and once more when it was asked to.
 // tcpdump and dumpcap write their buffers within milliseconds; more would make Ctrl-C feel like a hang.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Octets of what a program says that are kept: more would be no line.
+const SAID: u64 = 2048;
 /// How often it is looked whether it has.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Ends by which somebody else than the program says that it is enough: the reader of a pipe, and who ended it.
@@ -42,22 +44,33 @@ pub fn words(command: &str) -> Result<Vec<String>, String> {
 #[derive(Debug)]
 pub struct ChildProgram {
     child: Child,
+    /// What it says, where that is told only if it fails.
+    said: Option<JoinHandle<String>>,
     /// It was asked to end, or had to be.
     asked: bool,
 }
 
 impl ChildProgram {
-    /// Runs a program for what it writes to stdout; it reads nothing.
+    /// Runs a program for what it writes to stdout; it reads nothing. `quiet`: what it writes to stderr is told only where it fails.
     ///
     /// # Errors
     ///
     /// Those of the system; there is no such program.
-    pub fn writer(words: &[String]) -> io::Result<(Self, File)> {
+    pub fn writer(words: &[String], quiet: bool) -> io::Result<(Self, File)> {
         let mut command = Self::command(words)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        if quiet {
+            command.stderr(Stdio::piped());
+        }
         let mut child = Self::run(&mut command)?;
         let end = child.stdout.take().map(OwnedFd::from);
-        Self::with_end(child, end)
+        let said = child.stderr.take();
+        let (mut program, end) = Self::with_end(child, end)?;
+        program.said = match said {
+            Some(from) => Some(thread::Builder::new().spawn(move || first_words(from))?),
+            None => None,
+        };
+        Ok((program, end))
     }
 
     /// Runs a program that reads from its stdin what is written here; what it writes itself goes where this program's stdout does.
@@ -96,6 +109,7 @@ impl ChildProgram {
     fn with_end(child: Child, end: Option<OwnedFd>) -> io::Result<(Self, File)> {
         let program = Self {
             child,
+            said: None,
             asked: false,
         };
         // It was asked for a line above.
@@ -154,16 +168,29 @@ impl ChildProgram {
         }
     }
 
-    fn judge(&self, status: ExitStatus, stopped: bool) -> io::Result<()> {
+    fn judge(&mut self, status: ExitStatus, stopped: bool) -> io::Result<()> {
         let signal = status.signal();
         let asked = signal.is_some_and(|signal| ASKED.contains(&signal)) && stopped;
         if status.success() || self.asked || asked || signal == Some(SIGPIPE) {
             return Ok(());
         }
+        let said = self.said.take().and_then(|said| said.join().ok());
+        let why = said.filter(|said| !said.is_empty());
+        let why = why.unwrap_or_else(|| "what it says itself may tell why".to_owned());
         Err(io::Error::other(format!(
-            "the program failed with {status}: what it says itself may tell why"
+            "the program failed with {status}: {why}"
         )))
     }
+}
+
+/// The first words of what is written there, in one line; the rest is read, so that the writer is not held up.
+fn first_words(mut from: impl Read) -> String {
+    let mut first = Vec::new();
+    let _ = from.by_ref().take(SAID).read_to_end(&mut first);
+    let _ = io::copy(&mut from, &mut io::sink());
+    let text = String::from_utf8_lossy(&first);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 impl Drop for ChildProgram {
@@ -177,7 +204,6 @@ impl Drop for ChildProgram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
 
     fn all(words: &[&str]) -> Vec<String> {
         words.iter().map(|word| (*word).to_owned()).collect()
@@ -202,7 +228,7 @@ mod tests {
     fn how_it_ends_is_told() {
         let run = |command: &str| {
             let command = all(&["sh", "-c", command]);
-            let (mut child, mut from) = ChildProgram::writer(&command).unwrap();
+            let (mut child, mut from) = ChildProgram::writer(&command, false).unwrap();
             let mut text = String::new();
             from.read_to_string(&mut text).unwrap();
             (text, child.wait(false).map_err(|e| e.to_string()))
@@ -213,13 +239,17 @@ mod tests {
         assert!(status.unwrap_err().contains("exit status: 3"));
         assert_eq!(run("kill -PIPE $$").1, Ok(()));
         assert!(run("kill -TERM $$").1.unwrap_err().contains("signal: 15"));
+        let command = all(&["sh", "-c", "echo why >&2; exit 4"]);
+        let (mut child, _from) = ChildProgram::writer(&command, true).unwrap();
+        let told = child.wait(false).unwrap_err().to_string();
+        assert!(told.ends_with("exit status: 4: why"), "{told}");
         let none = ChildProgram::reader(&all(&["/nowhere/at-all"])).unwrap_err();
         assert!(none.to_string().contains("no such program"));
     }
 
     #[test]
     fn nothing_is_left_of_one_that_is_not_waited_for() {
-        let (child, from) = ChildProgram::writer(&all(&["sleep", "1000"])).unwrap();
+        let (child, from) = ChildProgram::writer(&all(&["sleep", "1000"]), true).unwrap();
         let id = i32::try_from(child.child.id()).ok().and_then(Pid::from_raw);
         drop((child, from));
         assert!(rustix::process::test_kill_process(id.unwrap()).is_err());

@@ -36,6 +36,28 @@ pub struct SocketScheme {
     pub example: &'static str,
 }
 
+/// Pauses between attempts to connect: each is twice as long as the one before, from a tenth of a second to ten.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPause(Duration);
+
+impl RetryPause {
+    const FIRST: Self = Self(Duration::from_millis(100));
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    /// The next one.
+    pub fn grow(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (2 * pause).min(Self::LONGEST);
+        pause
+    }
+}
+
+impl Default for RetryPause {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
 impl SocketScheme {
     /// All of them.
     pub const ALL: &[Self] = &[
@@ -205,6 +227,34 @@ impl SocketName {
             }
         }
     }
+}
+
+/// Parts a name, quoted or not, from what follows the question mark.
+///
+/// # Errors
+///
+/// What is wrong with the quotation marks.
+pub fn split_query(text: &str) -> Result<(&str, Option<&str>), String> {
+    for quote in ['\'', '"'] {
+        if let Some(rest) = text.strip_prefix(quote) {
+            let (name, rest) = rest.split_once(quote).ok_or_else(|| {
+                format!(
+                    "{text}: the quotation mark is not closed: put another {quote} behind the name"
+                )
+            })?;
+            return match rest.strip_prefix('?') {
+                _ if rest.is_empty() => Ok((name, None)),
+                Some(query) => Ok((name, Some(query))),
+                None => Err(format!(
+                    "{rest}: stands behind the quoted name: put a ? between, as file:'a b.pcap'?protocol=http"
+                )),
+            };
+        }
+    }
+    Ok(match text.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (text, None),
+    })
 }
 
 /// The addresses of a host.

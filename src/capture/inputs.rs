@@ -1,30 +1,28 @@
 //! The inputs of a run: opened one after the other, read as one capture.
 
 use super::FileHeader;
-use super::reader::{Reader, Warning};
+use super::reader::{InputSource, Reader, Warning};
 use super::secrets;
-use super::stop::{self, Stop, Stoppable, is_woken};
+use super::senders::{NamedSocket, Senders, SendersTogether};
+use super::stop::{Stop, Stoppable, is_woken};
 use super::totals::Totals;
 use crate::base::child::{self, ChildProgram, EXEC};
 use crate::base::counters::InputCounters;
 use crate::base::packet::Packet;
-use crate::base::sockets::{SocketListener, SocketScheme, SocketStream};
+use crate::base::sockets::SocketScheme;
 use crate::base::time::Timestamp;
 use crate::capture::error::Error;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek};
+use std::io::{self, Read, Seek};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-
-/// An input that has been opened.
-pub type InputSource = Box<dyn Read + Send>;
 
 /// Octets of a file that are looked at before the run begins. Every kind of capture says in its first dozen what it is; a
 /// compressed one may need a block of its format, and where that is larger its magic number has to do.
@@ -101,8 +99,8 @@ struct WaitingInput {
     name: OsString,
     /// Opened before its turn, where that cannot be done twice.
     file: Option<File>,
-    /// Senders come to it until the run is asked to stop.
-    listener: Option<SocketListener>,
+    /// It is read from one sender after the other, until the run is asked to stop.
+    senders: Option<Senders>,
     /// It writes what is read.
     program: Option<ChildProgram>,
 }
@@ -112,7 +110,7 @@ impl WaitingInput {
         Self {
             name,
             file: None,
-            listener: None,
+            senders: None,
             program: None,
         }
     }
@@ -181,12 +179,18 @@ pub struct Inputs {
     left_out: Vec<String>,
     /// Threads that the run may have; None: as many as pay.
     threads: Option<NonZeroUsize>,
-    /// What is read has come to an input that listens.
+    /// What programs say is told only where they fail.
+    quiet_programs: bool,
+    /// What is read is from one sender, behind whom others may come.
     sender: bool,
     /// It has ended, and the next one is waited for.
     sender_ended: bool,
     /// What was wrong with such.
     broken: Vec<String>,
+    /// Several of them are read at a time.
+    together: Option<SendersTogether>,
+    /// What is known of the first input that was read.
+    first: Option<FileHeader>,
 }
 
 impl Inputs {
@@ -212,9 +216,12 @@ impl Inputs {
             opened: 0,
             left_out: Vec::new(),
             threads: NonZeroUsize::new(1),
+            quiet_programs: false,
             sender: false,
             sender_ended: false,
             broken: Vec::new(),
+            together: None,
+            first: None,
         }
     }
 
@@ -230,6 +237,13 @@ impl Inputs {
     #[must_use]
     pub const fn with_threads(mut self, threads: Option<NonZeroUsize>) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// What the programs of inputs write to stderr is told only where they fail.
+    #[must_use]
+    pub const fn with_quiet_programs(mut self, quiet: bool) -> Self {
+        self.quiet_programs = quiet;
         self
     }
 
@@ -273,19 +287,15 @@ impl Inputs {
             source,
         };
         if let Some((row, rest)) = scheme(&input.name) {
-            let socket = (row.read)(rest).map_err(|e| failed(io::Error::other(e)))?;
-            if row.listens {
-                let listener = socket.listen().and_then(|listener| {
-                    listener.set_nonblocking()?;
-                    Ok(listener)
-                });
-                input.listener = Some(listener.map_err(failed)?);
-            } else {
-                input.file = Some(socket.connect().map_err(failed)?.into());
+            let socket = NamedSocket::new(row, rest).map_err(|e| failed(io::Error::other(e)))?;
+            input.senders = socket.senders().map_err(failed)?;
+            if input.senders.is_none() {
+                input.file = Some(socket.name.connect().map_err(failed)?.into());
             }
         } else if let Some(command) = command(&input.name) {
             let words = child::words(command).map_err(|e| failed(io::Error::other(e)))?;
-            let (program, file) = ChildProgram::writer(&words).map_err(failed)?;
+            let (program, file) =
+                ChildProgram::writer(&words, self.quiet_programs).map_err(failed)?;
             (input.program, input.file) = (Some(program), Some(file));
         } else if path != "-" {
             let found = std::fs::metadata(path).map_err(failed)?;
@@ -329,9 +339,9 @@ impl Inputs {
     /// # Errors
     /// As [`fill`](Self::fill).
     ///
-    /// An input that listens is not waited for.
+    /// An input whose senders come one after the other is not waited for.
     pub fn begin(&mut self, look_up: &mut dyn FnMut(&InputCounters)) -> Result<bool, Error> {
-        if self.waiting.front().is_some_and(|i| i.listener.is_some()) {
+        if self.waiting.front().is_some_and(|i| i.senders.is_some()) {
             return Ok(true);
         }
         while !self.reader.as_ref().is_some_and(Reader::is_recognised) {
@@ -385,6 +395,9 @@ impl Inputs {
     /// # Errors
     /// As [`Reader::fill`], and [`Error::Open`].
     pub fn fill(&mut self) -> Result<bool, Error> {
+        if self.together.is_some() {
+            return self.fill_together();
+        }
         loop {
             let asked = self.is_stopped();
             if let Some(reader) = &mut self.reader {
@@ -395,10 +408,12 @@ impl Inputs {
                         // What one sender does is no end for the others. What was wrong with it is told before the next one is waited for.
                         Ok(false) => {
                             self.sender_ended = true;
+                            reader.let_go();
                             return Ok(true);
                         }
                         Err(e) if self.sender => {
                             self.sender_ended = true;
+                            reader.let_go();
                             self.broken.push(e.to_string());
                             return Ok(true);
                         }
@@ -424,12 +439,18 @@ impl Inputs {
                 return Ok(false);
             };
             let mut file = shown(&next.name);
-            self.sender = next.listener.is_some();
-            if let Some(listener) = next.listener.take() {
-                let came = self.next_sender(&listener);
+            self.sender = next.senders.is_some();
+            if let Some(Senders::Come(listener, most @ 2..)) = next.senders {
+                self.together = Some(SendersTogether::new(file, listener, most));
+                self.opened += 1;
+                self.is_file = false;
+                return self.fill_together();
+            }
+            if let Some(mut senders) = next.senders.take() {
+                let came = senders.next(self.stop.as_ref());
                 let name = next.name.clone();
                 self.waiting.push_front(WaitingInput {
-                    listener: Some(listener),
+                    senders: Some(senders),
                     ..WaitingInput::new(name)
                 });
                 match came {
@@ -483,7 +504,7 @@ impl Inputs {
         let file = self.name().map(str::to_owned);
         self.left_out.extend(file.filter(|_| rest));
         let waiting = std::mem::take(&mut self.waiting).into_iter();
-        let waiting = waiting.filter(|input| input.listener.is_none());
+        let waiting = waiting.filter(|input| input.senders.is_none());
         self.left_out.extend(waiting.map(|i| shown(&i.name)));
     }
 
@@ -493,26 +514,44 @@ impl Inputs {
         &self.left_out
     }
 
-    /// Waits for the next sender; none where the run is asked to stop.
-    fn next_sender(&self, at: &SocketListener) -> io::Result<Option<(SocketStream, String)>> {
-        while stop::wait(self.stop.as_ref(), at)? {
-            match at.accept() {
-                // It has gone again, or was not let in.
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
-                    ) => {}
-                done => return done.map(Some),
-            }
+    /// Reads once, from one of several senders.
+    fn fill_together(&mut self) -> Result<bool, Error> {
+        let Some(together) = &mut self.together else {
+            return Ok(false);
+        };
+        let totals = &mut self.totals;
+        let reader = self.reader.get_or_insert_with(|| {
+            // One that has nothing to read, and ends at once.
+            let mut none = Reader::new(together.name(), Box::new(io::empty()) as InputSource);
+            let _ = none.fill();
+            *none.totals_mut() = std::mem::take(totals);
+            none
+        });
+        let read = &self.read;
+        let mut counted = |file| {
+            let read = Arc::clone(read);
+            Box::new(CountedRead { file, read }) as InputSource
+        };
+        let more = together.fill(self.stop.as_ref(), reader, &mut counted);
+        self.broken.extend(together.take_broken());
+        self.first = self.first.or_else(|| reader.header());
+        let more = more.map_err(|source| Error::Open {
+            file: together.name().to_owned(),
+            source,
+        });
+        match &more {
+            Ok(true) => return more,
+            Ok(false) => self.leave_out(),
+            Err(_) => self.waiting.clear(),
         }
-        Ok(None)
+        self.together = None;
+        more
     }
 
     /// Where inputs listen, a line each.
     pub fn listening(&self) -> Vec<String> {
         let listens = |input: &WaitingInput| {
-            let at = input.listener.as_ref()?.place();
+            let at = input.senders.as_ref()?.place()?;
             Some(format!("{}: listens on {at}", shown(&input.name)))
         };
         self.waiting.iter().filter_map(listens).collect()
@@ -582,14 +621,31 @@ impl Inputs {
         Some((reader.format()?, reader.compression()))
     }
 
-    /// The name of the input that is being read.
+    /// The name of the input that is being read; of one sender among several.
     pub fn name(&self) -> Option<&str> {
         self.reader.as_ref().map(Reader::name)
     }
 
+    /// The name of the input that was opened last.
+    pub fn opened_name(&self) -> Option<&str> {
+        let together = self.together.as_ref().map(SendersTogether::name);
+        together.or_else(|| self.name())
+    }
+
     /// As [`Reader::header`].
     pub fn header(&self) -> Option<FileHeader> {
-        self.reader.as_ref().and_then(Reader::header)
+        let own = || self.reader.as_ref().and_then(Reader::header);
+        self.first.or_else(own)
+    }
+
+    /// The input that is read has not been told of, and its format is known: it is told of now. Name, format, and what it is compressed
+    /// with.
+    pub fn untold(&mut self) -> Option<(&str, &'static str, Option<&'static str>)> {
+        let reader = self.reader.as_mut()?;
+        if !reader.is_untold() {
+            return None;
+        }
+        Some((reader.name(), reader.format()?, reader.compression()))
     }
 
     /// What goes on over all inputs: numbers, interfaces, counters.

@@ -20,17 +20,18 @@ mod plain;
 mod reader;
 mod record;
 mod secrets;
+mod senders;
 mod sort;
 mod stop;
 #[cfg(test)]
 pub(crate) mod testing;
 mod totals;
 
+pub use inputs::Inputs;
 pub use inputs::path as input_path;
-pub use inputs::{InputSource, Inputs};
 pub use kept::KeptPacket;
 pub use magic::is_capture;
-pub use reader::{Reader, Warning};
+pub use reader::{InputSource, Reader, Warning};
 pub use sort::SortQueue;
 pub use stop::Stop;
 pub use totals::Totals;

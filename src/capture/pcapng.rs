@@ -33,8 +33,12 @@ pub(super) struct Section {
     big_endian: bool,
     /// The number of its first interface in the whole input.
     first: u32,
+    /// How many of its interfaces have numbers in a row from there on.
+    count: u32,
     /// Of its interfaces for which there was no number left: that of the one they are like.
     shared: Vec<u32>,
+    /// The numbers of all of them, where those of another sender stand between them.
+    numbers: Option<Vec<u32>>,
     /// It goes on with the section that an earlier run has read last, up to this one of its interfaces.
     continued: Option<u32>,
 }
@@ -77,7 +81,9 @@ impl Section {
         Self {
             big_endian: false,
             first: 0,
+            count: 0,
             shared: Vec::new(),
+            numbers: None,
             continued: None,
         }
     }
@@ -169,7 +175,9 @@ impl Section {
             totals.section = u32::try_from(totals.interfaces.len()).unwrap_or(u32::MAX);
         }
         self.first = totals.section;
+        self.count = 0;
         self.shared.clear();
+        self.numbers = None;
         Some(Ok(Block::Other))
     }
 
@@ -180,11 +188,15 @@ impl Section {
         interfaces: &'a mut [Interface],
     ) -> Result<(u32, &'a mut Interface), Fault> {
         let number = || {
+            if let Some(numbers) = &self.numbers {
+                return numbers.get(id as usize).copied();
+            }
             let own = self.first.checked_add(id)?;
             // Those of a section that lie behind what can have a number of its own.
             match (own as usize).checked_sub(INTERFACES.max(self.first as usize)) {
                 Some(at) => self.shared.get(at).copied(),
-                None => Some(own),
+                // Those behind are of others.
+                None => Some(own).filter(|_| id < self.count),
             }
         };
         let number = number().ok_or(Fault::Interface(id))?;
@@ -325,6 +337,7 @@ impl Section {
                     *known = interface;
                 }
                 self.continued = Some(at + 1);
+                self.count = at + 1;
                 return Some(Ok(Block::Interface(link_type)));
             } else {
                 // There were no more.
@@ -332,14 +345,26 @@ impl Section {
             }
         }
         let interfaces = &mut totals.interfaces;
+        let number = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
+        // Those of another sender have come between.
+        let end = self.first.saturating_add(self.count);
+        let next = interfaces.len().min(INTERFACES.max(self.first as usize));
+        if self.numbers.is_none() && next != end as usize {
+            self.numbers = Some((self.first..end).collect());
+        }
         if interfaces.len() < INTERFACES {
+            match &mut self.numbers {
+                Some(numbers) => numbers.push(number),
+                None => self.count += 1,
+            }
             interfaces.push(interface);
         } else {
             let number = shared_interface(interface, interfaces);
-            let Some(number) = number.filter(|_| self.shared.len() < SHARED) else {
+            let shared = self.numbers.as_mut().unwrap_or(&mut self.shared);
+            let Some(number) = number.filter(|_| shared.len() < SHARED) else {
                 return Some(Err(Fault::Interfaces));
             };
-            self.shared.push(number);
+            shared.push(number);
             totals.counters.shared_interfaces += 1;
         }
         Some(Ok(Block::Interface(link_type)))

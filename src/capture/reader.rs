@@ -24,6 +24,9 @@ const LEAST_READ: usize = 128 << 10;
 // A block of 16 MiB is the most that other readers take; whatever says it is longer is damaged.
 const MAX_BUFFER: usize = pcapng::MAX_BLOCK;
 
+/// An input that has been opened.
+pub type InputSource = Box<dyn Read + Send>;
+
 /// Reads packet records, in the order of the input.
 ///
 /// It blocks nowhere but in [`fill`](Self::fill), which reads once; [`next`](Self::next) gives the packets that are there.
@@ -74,6 +77,8 @@ pub struct Reader<R: Read> {
     boundary: Option<Boundary>,
     /// Files in the wrong order have been told of.
     order_told: bool,
+    /// Its format has been told.
+    told: bool,
     /// What waited in `totals` for the last packet has been handed on with it.
     shown: bool,
     /// The input has ended, or an error was returned.
@@ -190,6 +195,13 @@ enum ReadStep {
     Starved,
 }
 
+impl Reader<InputSource> {
+    /// Lets go of an input that has ended: whoever has sent it sees that.
+    pub(super) fn let_go(&mut self) {
+        self.input = Decompress::new(Box::new(io::empty()));
+    }
+}
+
 impl<R: Read> Reader<R> {
     /// A reader at the beginning of `input`, which is called `name` in messages.
     pub fn new(name: impl Into<String>, input: R) -> Self {
@@ -218,6 +230,7 @@ impl<R: Read> Reader<R> {
             warnings: Vec::new(),
             boundary,
             order_told: false,
+            told: false,
             shown: false,
             ended: false,
             failed: false,
@@ -234,7 +247,14 @@ impl<R: Read> Reader<R> {
         self.input = Decompress::new(input);
         (self.start, self.end, self.base, self.records) = (0, 0, 0, 0);
         self.format = CaptureFormat::Unknown;
-        (self.ended, self.failed) = (false, false);
+        (self.ended, self.failed, self.told) = (false, false, false);
+    }
+
+    /// Its format is known, and this is the first call since.
+    pub(super) const fn is_untold(&mut self) -> bool {
+        let untold = self.is_recognised() && !self.told;
+        self.told |= untold;
+        untold
     }
 
     /// Where this input is compressed, a thread of its own decompresses it. Only before the first [`fill`](Self::fill), and only for an
@@ -274,6 +294,22 @@ impl<R: Read> Reader<R> {
     /// What the input is compressed with.
     pub const fn compression(&self) -> Option<&'static str> {
         self.input.format()
+    }
+
+    /// Takes over what goes on over all inputs from the reader of another one that is read at the same time.
+    pub(super) fn take_over(&mut self, from: &mut Self) {
+        if from.shown {
+            from.shown = false;
+            from.totals.blocks.clear();
+            from.totals.comments.clear();
+        }
+        self.totals = std::mem::take(&mut from.totals);
+        self.warnings.append(&mut from.warnings);
+    }
+
+    /// The input has ended, or what came of it cannot be read on.
+    pub(super) const fn is_over(&self) -> bool {
+        self.ended
     }
 
     /// What goes on over all inputs: numbers, interfaces, counters.

@@ -71,6 +71,50 @@ fn behind_options() -> String {
         .join("\n\n")
 }
 
+/// What Wireshark asks a program that captures for it (extcap).
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Wireshark")]
+pub(super) struct ExtcapArgs {
+    /// List the interfaces that Wireshark shows: `inet-asm: messages of eth0` for each that -D lists
+    ///
+    /// The options of this part are for Wireshark, which calls them where scripts/install-extcap has put this program (EXTCAP in the man page).
+    #[arg(long, hide_short_help = true)]
+    pub(super) extcap_interfaces: bool,
+
+    /// Version of the Wireshark that asks
+    #[arg(long, value_name = "VERSION", num_args = 0..=1, require_equals = true, default_missing_value = "", hide_short_help = true)]
+    pub(super) extcap_version: Option<String>,
+
+    /// The interface that is asked about, or captured, as --extcap-interfaces lists it
+    #[arg(long, value_name = "NAME", value_parser = interface, conflicts_with = "interface", hide_short_help = true)]
+    pub(super) extcap_interface: Option<String>,
+
+    /// List the link types that packets of an interface may have
+    #[arg(long, requires = "extcap_interface", hide_short_help = true)]
+    pub(super) extcap_dlts: bool,
+
+    /// List the options that Wireshark shows as a form
+    #[arg(long, requires = "extcap_interface", hide_short_help = true)]
+    pub(super) extcap_config: bool,
+
+    /// Capture only what this filter chooses, as -f; without --capture: say what is wrong with it
+    #[arg(
+        long,
+        value_name = "FILTER",
+        requires = "extcap_interface",
+        hide_short_help = true
+    )]
+    pub(super) extcap_capture_filter: Option<String>,
+
+    /// Capture on --extcap-interface as -i does, and write messages to --fifo until it is closed
+    #[arg(long, requires_all = ["extcap_interface", "fifo"], hide_short_help = true)]
+    pub(super) capture: bool,
+
+    /// The pipe that Wireshark reads
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "capture", hide_short_help = true)]
+    pub(super) fifo: Option<PathBuf>,
+}
+
 /// The options, as clap reads them.
 #[derive(Parser, Debug)]
 #[command(name = "inet-asm", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = behind_options(), max_term_width = 100)]
@@ -114,6 +158,9 @@ pub(super) struct Args {
         hide_short_help = true
     )]
     pub(super) list_interfaces: bool,
+
+    #[command(flatten)]
+    pub(super) extcap: ExtcapArgs,
 
     /// Sort packets by timestamp, holding each until one this much later arrives [default: off]
     ///

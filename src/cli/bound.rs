@@ -129,6 +129,14 @@ const FREE: &[&str] = &[
     "completions",
     "list_protocols",
     "list_interfaces",
+    "extcap_interfaces",
+    "extcap_version",
+    "extcap_interface",
+    "extcap_dlts",
+    "extcap_config",
+    "extcap_capture_filter",
+    "capture",
+    "fifo",
 ];
 
 /// Names and values.

@@ -3,7 +3,7 @@
 use rustix::fs::{Access, access};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::{env, io};
 
 /// Programs that capture: the first that is there, and may be run, is taken. dumpcap is installed with rights of its own where tcpdump needs
@@ -36,6 +36,9 @@ pub(super) struct CaptureProgram {
     /// It takes several interfaces.
     several: bool,
 }
+
+/// What such a program says beside what is wrong.
+const TALK: &[&str] = &["Capturing on ", "Running as user "];
 
 impl CaptureProgram {
     /// The one of this machine.
@@ -84,6 +87,67 @@ impl CaptureProgram {
         let command = shlex::try_join(words).map_err(|e| e.to_string())?;
         Ok(format!("exec:{command}").into())
     }
+
+    /// Names of the interfaces of this machine.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be run, or may not list them.
+    pub(super) fn interfaces(&self) -> Result<Vec<String>, String> {
+        let listed = self.output(&["-D"])?;
+        let text = String::from_utf8_lossy(&listed.stdout);
+        let names: Vec<_> = text
+            .lines()
+            .filter_map(listed_name)
+            .map(str::to_owned)
+            .collect();
+        if names.is_empty() {
+            return Err(self.said(&listed));
+        }
+        Ok(names)
+    }
+
+    /// Whether this filter is one, on this interface.
+    ///
+    /// # Errors
+    ///
+    /// What the program says of it.
+    pub(super) fn check(&self, interface: &str, filter: &str) -> Result<(), String> {
+        let words = match self.filter {
+            Some(option) => ["-d", "-i", interface, option, filter],
+            None => ["-d", "-i", interface, "--", filter],
+        };
+        let checked = self.output(&words)?;
+        // Its status says nothing; what a filter is made into is one instruction at least.
+        match checked.stdout.is_empty() {
+            false => Ok(()),
+            true => Err(self.said(&checked)),
+        }
+    }
+
+    fn output(&self, words: &[&str]) -> Result<Output, String> {
+        let mut command = Command::new(self.name);
+        let done = command.args(words).stdin(Stdio::null()).output();
+        done.map_err(|e| format!("{}: cannot be run: {e}", self.name))
+    }
+
+    /// What it said was wrong.
+    fn said(&self, done: &Output) -> String {
+        let text = String::from_utf8_lossy(&done.stderr);
+        let talks = |line: &&str| TALK.iter().any(|talk| line.starts_with(talk));
+        let lines = text.lines().filter(|line| !line.is_empty() && !talks(line));
+        match lines.collect::<Vec<_>>().join("\n") {
+            said if said.is_empty() => format!("{}: failed with {}", self.name, done.status),
+            said => said,
+        }
+    }
+}
+
+/// The name in a line as `3. lo (Loopback)`.
+fn listed_name(line: &str) -> Option<&str> {
+    let (number, rest) = line.split_once('.')?;
+    let is_number = !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit());
+    rest.split_whitespace().next().filter(|_| is_number)
 }
 
 /// Lists the interfaces of this machine on stdout, as the program that captures does.
@@ -100,6 +164,22 @@ pub fn list_interfaces() -> Result<ExitStatus, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interfaces_are_listed_one_a_line() {
+        for (line, name) in [
+            ("3. lo (Loopback)", Some("lo")),
+            (
+                "2.any (Pseudo-device that captures) [Up, Running]",
+                Some("any"),
+            ),
+            ("12. usbmon1", Some("usbmon1")),
+            ("4. ", None),
+            ("You have no rights. Ask", None),
+        ] {
+            assert_eq!(listed_name(line), name, "{line}");
+        }
+    }
 
     #[test]
     fn what_is_run() {

@@ -4,6 +4,7 @@ use super::args::{Args, command};
 use super::bound::settings;
 use super::capture_program::CaptureProgram;
 use super::conditions::{Condition, by_known_name};
+use super::extcap::{self, ExtcapQuestion};
 use super::ini;
 use super::likeness::{did_you_mean, nearest};
 use super::lines;
@@ -106,6 +107,8 @@ pub struct Config {
     pub named_input: bool,
     /// Outputs are flushed behind each packet.
     pub synchronized: bool,
+    /// The pipe that Wireshark reads messages from: the run ends when it is closed.
+    pub fifo: Option<PathBuf>,
     /// `--sort-delay`; zero: packets are not sorted.
     pub sort_delay: Duration,
     /// `--output-sort-delay`; zero: messages wait for nothing.
@@ -153,6 +156,8 @@ pub enum Invocation {
     Protocols,
     /// The interfaces of this machine on stdout.
     Interfaces,
+    /// The answer to Wireshark on stdout.
+    Extcap(ExtcapQuestion),
     /// This file of configuration on stdout.
     SavedConfig(String),
 }
@@ -168,7 +173,8 @@ pub fn parse(
 ) -> Result<Invocation, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     check_spelling(&args)?;
-    let args: Vec<OsString> = args.into_iter().flat_map(follow_forms).collect();
+    let args = args.into_iter().flat_map(follow_forms).collect();
+    let args = extcap::filled_in(args);
     let (matches, file) = matches(args)?;
     let placed = |e: clap::Error| match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => e,
@@ -196,12 +202,18 @@ fn checked(
     if args.list_interfaces {
         return Ok(Invocation::Interfaces);
     }
+    if let Some(question) = args.extcap.question() {
+        return Ok(Invocation::Extcap(question));
+    }
     if let Some(shell) = args.completions {
         return Ok(Invocation::Completions(shell));
     }
     if args.save_config {
         let saved = ini::save(matches).map_err(|e| error(ErrorKind::ValueValidation, e))?;
         return Ok(Invocation::SavedConfig(saved));
+    }
+    if args.extcap.capture {
+        extcap::capture_for(&mut args, matches);
     }
     // A capture that is made now is read as it is made.
     args.live |= !args.interface.is_empty();
@@ -1022,6 +1034,7 @@ fn config(
         threads: args.threads,
         live: args.live,
         synchronized: args.synchronized,
+        fifo: args.extcap.fifo,
         keep_secrets: args.keep_secrets,
         keylog_wait: match (args.tls, args.keylog_wait) {
             (TlsForm::Records, _) => Duration::ZERO,

@@ -350,11 +350,14 @@ Connects to somebody who listens there.
 Listens. Without a host (tcp-listen://5000) only programs of this machine get there; 0.0.0.0 stands for all addresses. A line on stderr says where it listens; \
 with port 0 the system chooses one. A socket in the file system is made, and removed at the end.
 .PP
-An INPUT that listens takes one sender after the other, each with a file header of its own, until the run is asked to stop. A sender that breaks off \
-in a record loses that record only, and one that sends no capture is told and left.
+An INPUT that listens takes one sender after the other, each with a file header of its own, until the run is asked to stop; with \\fB?clients=8\\fR so many at \
+a time (64 at most), whose packets are used in the order in which they arrive, as interfaces of one capture. Others wait until one has ended. One whose capture is compressed with zstd is \
+left where it stops inside a block for two seconds, since the others wait for it. A sender that breaks off \
+in a record loses that record only (input.cut_short counts them), and one that sends no capture is told and left. With \\fB?retry\\fR an INPUT that connects tries again with growing pauses, at the \
+beginning and behind each end, until the run is asked to stop. A path with a question mark stands in quotation marks, as everywhere.
 .PP
 An OUTPUT that listens gives each client that comes a capture of its own: the file header, the interfaces so far, and then what follows. Of a connection \
-that goes on then it has the rest. What a client sends is read and dropped. One that reads too slowly has what its queue holds (\\fB?queue=16M\\fR); what finds \
+that goes on then it has the rest, behind SYN and SYN-ACK packets of its own, so that a reader follows it. What a client sends is read and dropped; one that closes its own direction (as nc -N does) has gone. One that reads too slowly has what its queue holds (\\fB?queue=16M\\fR); what finds \
 no room there it does not get: output.clients_dropped counts it, and in pcapng a block of interface statistics tells the client. Others, and the run, \
 are not held up. \\fB?clients=16\\fR is how many there are at once, at most. At the end of the run what waits is written, as long as it is taken within \
 two seconds. With \\fB?retry\\fR an OUTPUT that connects tries again with growing pauses, at the beginning and where the connection breaks, and begins a capture anew \
@@ -383,6 +386,19 @@ is a reader that has left, and no error. The end of the run waits for the progra
 inet-asm -i eth0 -f 'tcp port 80'                  messages as they come
 inet-asm exec:'ssh sensor tcpdump -U -w -' -p      those of another machine
 inet-asm big.pcap -w exec:'tshark -r - -T json'    messages into a program
+.fi";
+
+/// The section of the man page about Wireshark's interfaces.
+const EXTCAP: &str = "\
+Wireshark and tshark list what programs in their extcap folder capture beside the interfaces of the machine. \\fBscripts/install-extcap\\fR puts \
+this program there; \\fBinet-asm: messages of eth0\\fR then stands in the list for each interface that dumpcap, or tcpdump, lists. Started on it, \
+Wireshark shows a packet for each message, and its own capture filter chooses what is captured. The form behind the wheel beside it has protocols, \\fB--decode-as\\fR (several rules \
+are parted by semicolons), \\fB--encap\\fR and a key log of TLS. Rights to capture are those that dumpcap has. The capture ends when Wireshark closes its pipe, or with \
+SIGTERM, and the program that captures with it; what is wrong is said on stderr, which Wireshark shows, and nothing else.
+.PP
+.nf
+tshark -i inet-asm-eth0 -f 'tcp port 80'                    messages of eth0, a line each
+tshark -i inet-asm-lo -o extcap.inet_asm_lo.protocols:http  with a field of the form
 .fi";
 
 /// Sections that stand behind the options.
@@ -532,6 +548,7 @@ fn page_of(out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(out, ".SH SOCKETS\n{}", SOCKETS.replace('-', "\\-"))?;
     writeln!(out, ".SH PROGRAMS\n{}", PROGRAMS.replace('-', "\\-"))?;
+    writeln!(out, ".SH EXTCAP\n{}", EXTCAP.replace('-', "\\-"))?;
     writeln!(out, ".SH ENVIRONMENT\n{}", ENVIRONMENT.replace('-', "\\-"))?;
     writeln!(
         out,

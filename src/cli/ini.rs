@@ -102,6 +102,14 @@ const NONE: &[&str] = &[
     "completions",
     "list-protocols",
     "list-interfaces",
+    "extcap-interfaces",
+    "extcap-version",
+    "extcap-interface",
+    "extcap-dlts",
+    "extcap-config",
+    "extcap-capture-filter",
+    "capture",
+    "fifo",
 ];
 
 /// The option that counts anew behind each row.

@@ -5,6 +5,7 @@
 //! ```
 
 use super::config::Config;
+use super::extcap;
 use super::history::CountersHistory;
 use super::key_wait::KeyWait;
 use super::keylogs::{self, KeyFiles};
@@ -152,10 +153,23 @@ impl<'a> Run<'a> {
         if config.live {
             stop = stop.with_ticks(TICK);
         }
+        if let Some(fifo) = &config.fifo {
+            // Its reader is waited for ahead of all that would have to be ended if none came.
+            signals.end_at_once(true);
+            let pipe = extcap::open_fifo(fifo);
+            signals.end_at_once(false);
+            let pipe = pipe.map_err(|source| OutputError {
+                name: fifo.display().to_string(),
+                doing: "open",
+                source,
+            });
+            stop = stop.with_output(pipe.map_err(|e| fail(&e))?);
+        }
         let inputs = config.inputs.iter().cloned();
         let mut inputs = Inputs::resume(inputs, before.totals)
             .stopped_by(stop)
-            .with_threads(config.threads);
+            .with_threads(config.threads)
+            .with_quiet_programs(config.fifo.is_some());
         let outputs = config.sink.outputs.iter();
         let mut pcapng = outputs.filter(|o| o.form.format == FileFormat::Pcapng);
         let totals = inputs.totals_mut();
@@ -526,7 +540,7 @@ impl<'a> Run<'a> {
     fn note_inputs(&mut self) {
         while self.channels.len() < self.inputs.opened() {
             let channel = ChannelCounters {
-                name: self.inputs.name().unwrap_or_default().to_owned(),
+                name: self.inputs.opened_name().unwrap_or_default().to_owned(),
                 opened: wall_clock(),
                 ..ChannelCounters::default()
             };
@@ -609,7 +623,6 @@ impl<'a> Run<'a> {
         };
         let mut link_types = self.assembler.unknown_link_types().len();
         let mut queue = self.queue.take();
-        let mut input = None;
         let mut silence = self.config.live.then(|| Silence::new(Instant::now()));
         loop {
             // As early as it is known: a reader behind the pipe waits for the file header.
@@ -618,7 +631,7 @@ impl<'a> Run<'a> {
                 sink.begin(header.link_type, header.nanoseconds);
             }
             self.note_inputs();
-            self.say_input(&mut input);
+            self.say_input();
             self.read_keys();
             self.release_packets();
             // As many messages as are wanted may have been written by the run before.
@@ -655,7 +668,7 @@ impl<'a> Run<'a> {
             };
             self.warn();
             match more {
-                Ok(true) => {}
+                Ok(true) => self.assembler.sink().admit(),
                 Ok(false) => break,
                 Err(e) => {
                     self.fail(&e);
@@ -1021,18 +1034,15 @@ impl<'a> Run<'a> {
     }
 
     /// `-v`: the input that is read now; `said` is the one that was said last.
-    fn say_input(&mut self, said: &mut Option<String>) {
-        if self.config.verbose == 0 || said.as_deref() == self.inputs.name() {
+    fn say_input(&mut self) {
+        if self.config.verbose == 0 {
             return;
         }
-        let Some((name, (format, compression))) = self.inputs.name().zip(self.inputs.format())
-        else {
-            return;
-        };
-        let compression = compression.map_or(String::new(), |c| format!(", {c}-compressed"));
-        self.messages
-            .say(Level::Info, &format_args!("{name}: {format}{compression}"));
-        *said = Some(name.to_owned());
+        if let Some((name, format, compression)) = self.inputs.untold() {
+            let compression = compression.map_or(String::new(), |c| format!(", {c}-compressed"));
+            let line = format!("{name}: {format}{compression}");
+            self.messages.say(Level::Info, &line);
+        }
     }
 
     /// Warns of link types that have come up since it was last called; `known`: how many there were.

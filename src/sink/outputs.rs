@@ -1040,16 +1040,26 @@ impl Outputs {
         Self::default()
     }
 
-    /// Opens an output, and keeps what is known of those who read it.
-    fn opened(&mut self, target: &Target) -> Result<Writer, OutputError> {
+    /// Opens an output, and keeps what is known of those who read it; gives those of them who come and go.
+    fn opened(
+        &mut self,
+        target: &Target,
+    ) -> Result<(Writer, Option<Arc<ServedClients>>), OutputError> {
         let opened = writer::open_any(target)?;
         let name = &target.name;
         let listens = opened.listens.map(|at| format!("{name}: listens on {at}"));
         self.listening.extend(listens);
-        self.clients.extend(opened.clients);
+        self.clients.extend(opened.clients.clone());
         let program = opened.program.map(|program| (name.clone(), program));
         self.programs.extend(program);
-        Ok(opened.to)
+        Ok((opened.to, opened.clients))
+    }
+
+    /// Lets those in who have come to read an output: before a packet is processed, so that they read what it brings.
+    pub fn admit(&mut self) {
+        for output in &mut self.table.packets.0 {
+            output.file.out.admit();
+        }
     }
 
     /// Where outputs listen, a line each.
@@ -1102,12 +1112,16 @@ impl Outputs {
             writer::refuse_input(name, inputs)?;
         }
         for spec in &config.outputs {
-            let to = outputs.opened(&spec.target)?;
+            let (to, clients) = outputs.opened(&spec.target)?;
             let name = writer::shown(&spec.target.name);
             let file = if spec.what == OutputKind::Messages {
                 outputs.messages(name, to, spec.form, spec.protocols.clone());
                 let last = outputs.table.packets.0.last_mut();
-                last.map(|output| &mut output.file)
+                let mut file = last.map(|output| &mut output.file);
+                if let (Some(file), Some(clients)) = (&mut file, clients) {
+                    file.out.serves(clients);
+                }
+                file
             } else {
                 let dropped = spec.what == OutputKind::Dropped;
                 outputs.originals(name, to, spec.form, dropped);
@@ -1158,7 +1172,7 @@ impl Outputs {
             None => {}
         }
         if let Some(j) = &config.json {
-            let to = outputs.opened(&j.target)?;
+            let (to, _) = outputs.opened(&j.target)?;
             let name = writer::shown(&j.target.name);
             outputs.json(name, to, j.show, j.packet_buffered);
             if let Some(json) = &mut outputs.table.json {

@@ -32,11 +32,11 @@ pub(super) struct RecordChunk {
     /// Of these, what whoever begins behind them has to have read.
     pub(super) preamble: Vec<u8>,
     /// What stands in the preamble of those before is void.
-    begins: bool,
+    pub(super) begins: bool,
     /// Packets, or records where these are no packets.
     pub(super) records: u64,
     /// Interface and time of the first packet, as they stand in its block.
-    stamp: Option<[u8; 12]>,
+    pub(super) stamp: Option<[u8; 12]>,
 }
 
 impl RecordChunk {
@@ -55,22 +55,22 @@ impl RecordChunk {
         }
         to.extend_from_slice(&self.preamble);
     }
+}
 
-    /// A block that says that so many packets are missing until now, since its number is that of all of the capture; none where the form has
-    /// no such block. `interface`: the one that it stands for, where there was one before, which the block says of again.
-    pub(super) fn told(
-        &self,
-        missing: u64,
-        interface: Option<[u8; 4]>,
-    ) -> Option<([u8; 4], Vec<u8>)> {
-        let mut stamp = self.stamp?;
-        let (own, _) = stamp.split_first_chunk_mut::<4>()?;
-        *own = interface.unwrap_or(*own);
-        let interface = *own;
-        let mut out = Vec::new();
-        statistics(&mut out, &stamp, missing);
-        Some((interface, out))
-    }
+/// A block that says that so many packets are missing until now, since its number is that of all of the capture. `stamp`: interface and time
+/// of the packet ahead of which it stands, or that is the last that is missing. `interface`: the one that it stands for, where there was one
+/// before, which the block says of again.
+pub(super) fn told(
+    mut stamp: [u8; 12],
+    missing: u64,
+    interface: Option<[u8; 4]>,
+) -> ([u8; 4], Vec<u8>) {
+    let [a, b, c, d, ..] = &mut stamp;
+    let interface = interface.unwrap_or([*a, *b, *c, *d]);
+    [*a, *b, *c, *d] = interface;
+    let mut out = Vec::new();
+    statistics(&mut out, &stamp, missing);
+    (interface, out)
 }
 
 /// Finds whole records.
@@ -205,19 +205,24 @@ mod tests {
     fn what_is_missing_is_told_with_the_time_of_what_follows() {
         let mut records = Records::default();
         let section = [block(SECTION, &[1; 16]), block(INTERFACE, &[2; 8])].concat();
-        assert_eq!(records.take(&section).unwrap().told(1, None), None);
+        assert_eq!(records.take(&section).unwrap().stamp, None);
         let stamp: Vec<u8> = (1..=12).collect();
         let packet = block(PACKET, &[&stamp[..], &[0; 8]].concat());
         let chunk = records.take(&packet).unwrap();
-        let (interface, told) = chunk.told(0x0102, None).unwrap();
+        let stamp_read = chunk.stamp.unwrap();
+        assert_eq!(&stamp_read[..], stamp);
+        let (interface, block_told) = told(stamp_read, 0x0102, None);
         assert_eq!(interface, [1, 2, 3, 4]);
-        let (_, other) = chunk.told(0x0102, Some([9; 4])).unwrap();
-        assert_eq!((&other[8..12], &other[12..]), (&[9; 4][..], &told[12..]));
+        let (_, other) = told(stamp_read, 0x0102, Some([9; 4]));
+        assert_eq!(
+            (&other[8..12], &other[12..]),
+            (&[9; 4][..], &block_told[12..])
+        );
         let body = [
             &stamp[..],
             &[5, 0, 8, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         ]
         .concat();
-        assert_eq!(told, block(5, &body));
+        assert_eq!(block_told, block(5, &body));
     }
 }

@@ -9,15 +9,15 @@
 //! A client that reads slowly has a queue of so many octets; what finds no room there it does not get, is counted, and is told in a block
 //! of interface statistics where the form has one. It holds up neither the run nor the others.
 
-use super::records::{RecordChunk, Records};
-use crate::base::sockets::{SocketListener, SocketName, SocketStream};
+use super::records::{RecordChunk, Records, told};
+use crate::base::sockets::{RetryPause, SocketListener, SocketName, SocketStream};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,8 +25,6 @@ use std::time::{Duration, Instant};
 /// How long a client may take no octet at the end of the run before it is given up.
 // Half would lose what waits for one that is busy; with twice, Ctrl-C would feel like a hang.
 const LINGER: Duration = Duration::from_secs(2);
-/// Pauses between attempts to connect: the first, and the longest, each twice as long as the one before.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Octets that a chunk takes beside its own.
 const BESIDE: usize = 128;
 /// Pause where a client cannot be taken for want of descriptors.
@@ -94,6 +92,8 @@ struct ClientQueue {
     /// Records that were left out until now, and whether the client has been told of all of them.
     missing: u64,
     untold: bool,
+    /// Interface and time of the last of them.
+    lost_at: Option<[u8; 12]>,
     /// Interface of which it has been told that.
     interface: Option<[u8; 4]>,
     /// Nothing more comes.
@@ -114,16 +114,38 @@ struct Client {
     counters: Arc<ServedCounters>,
     /// Its connection, while there is one.
     stream: Mutex<Option<SocketStream>>,
+    /// It is connected to, also again.
+    connects: bool,
+    /// Its number among those that were let in, from 1; 0 where it was there from the beginning.
+    number: AtomicU64,
+    /// It has connected again: what it reads begins anew.
+    again: AtomicBool,
+}
+
+impl ClientQueue {
+    /// Tells the client what it lacks until now, with this interface and time.
+    fn tell(&mut self, stamp: [u8; 12]) {
+        if self.untold {
+            self.untold = false;
+            let (interface, told) = told(stamp, self.missing, self.interface);
+            self.interface = Some(interface);
+            self.octets += told.len() + BESIDE;
+            self.chunks.push_back(Arc::new(RecordChunk::of(told)));
+        }
+    }
 }
 
 impl Client {
-    fn new(options: ServeOptions, counters: &Arc<ServedCounters>) -> Arc<Self> {
+    fn new(options: ServeOptions, counters: &Arc<ServedCounters>, connects: bool) -> Arc<Self> {
         Arc::new(Self {
             queue: Mutex::default(),
             changed: Condvar::new(),
             most: options.queue,
             counters: Arc::clone(counters),
             stream: Mutex::default(),
+            connects,
+            number: AtomicU64::new(0),
+            again: AtomicBool::new(false),
         })
     }
 
@@ -137,6 +159,7 @@ impl Client {
         if queue.octets > 0 && queue.octets + octets > self.most {
             queue.missing += chunk.records;
             queue.untold |= chunk.records > 0;
+            queue.lost_at = chunk.stamp.or(queue.lost_at);
             self.counters
                 .dropped
                 .fetch_add(chunk.records, Ordering::Relaxed);
@@ -149,13 +172,8 @@ impl Client {
             queue.chunks.push_back(Arc::new(RecordChunk::of(octets)));
             return;
         }
-        if queue.untold
-            && let Some((interface, told)) = chunk.told(queue.missing, queue.interface)
-        {
-            queue.untold = false;
-            queue.interface = Some(interface);
-            queue.octets += told.len() + BESIDE;
-            queue.chunks.push_back(Arc::new(RecordChunk::of(told)));
+        if let Some(stamp) = chunk.stamp {
+            queue.tell(stamp);
         }
         queue.octets += octets;
         queue.chunks.push_back(Arc::clone(chunk));
@@ -191,7 +209,12 @@ impl Client {
 
     /// Nothing more comes.
     fn end(&self) {
-        locked(&self.queue).ended = true;
+        let mut queue = locked(&self.queue);
+        if let Some(stamp) = queue.lost_at {
+            queue.tell(stamp);
+        }
+        queue.ended = true;
+        drop(queue);
         self.changed.notify_all();
     }
 
@@ -257,10 +280,12 @@ impl Client {
             let written = to.write_all(&chunk.octets);
             self.taken(&chunk);
             if written.is_err() {
-                // In part at most.
-                self.counters
-                    .dropped
-                    .fetch_add(chunk.records, Ordering::Relaxed);
+                // It has it in part at most. Who has gone wants no more; who was given up, or connects again, lacks it.
+                if self.connects || locked(&self.queue).ended {
+                    self.counters
+                        .dropped
+                        .fetch_add(chunk.records, Ordering::Relaxed);
+                }
                 return false;
             }
             chunk.add_preamble(had);
@@ -284,13 +309,76 @@ impl Client {
     }
 }
 
+/// A client that has not been let in yet: it has what it has to read first, and nothing else.
+#[derive(Debug)]
+struct Newcomer {
+    client: Arc<Client>,
+    /// Octets of the preamble that it has, and how many captures had begun then.
+    had: usize,
+    begun: u64,
+}
+
 /// What an output and those who bring clients share.
 #[derive(Debug, Default)]
 struct Served {
     clients: Vec<Arc<Client>>,
+    /// Those that wait to be let in, where the output does that itself.
+    newcomers: Vec<Newcomer>,
+    by_output: bool,
+    /// The number of the last one that was.
+    number: u64,
     /// What whoever comes now has to read first.
     preamble: Vec<u8>,
+    /// Captures that have begun in it: each makes what stood there before void.
+    begun: u64,
     ended: bool,
+}
+
+impl Served {
+    /// Those who are here, or wait to be let in.
+    fn present(&mut self) -> usize {
+        self.clients.retain(|client| !client.is_closed());
+        self.newcomers.retain(|new| !new.client.is_closed());
+        self.clients.len() + self.newcomers.len()
+    }
+
+    /// Takes a client in.
+    fn add(&mut self, client: Arc<Client>) {
+        let mut new = Newcomer {
+            client,
+            had: 0,
+            begun: self.begun,
+        };
+        new.read_first(&self.preamble, self.begun);
+        if self.by_output {
+            self.newcomers.push(new);
+        } else {
+            self.clients.push(new.client);
+        }
+    }
+
+    /// All of them, who get nothing more.
+    fn take_all(&mut self) -> Vec<Arc<Client>> {
+        self.ended = true;
+        let newcomers = std::mem::take(&mut self.newcomers);
+        let mut clients = std::mem::take(&mut self.clients);
+        clients.extend(newcomers.into_iter().map(|new| new.client));
+        clients
+    }
+}
+
+impl Newcomer {
+    /// Gives it what it lacks of what it has to read first.
+    fn read_first(&mut self, preamble: &[u8], begun: u64) {
+        if begun != self.begun {
+            (self.had, self.begun) = (0, begun);
+        }
+        let rest = preamble.get(self.had..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.client.put(&Arc::new(RecordChunk::of(rest.to_vec())));
+            self.had = preamble.len();
+        }
+    }
 }
 
 /// What brings clients to an output, and ends with it.
@@ -329,7 +417,7 @@ impl ServedOutput {
     /// Those of the system.
     pub(super) fn connect(name: SocketName, options: ServeOptions) -> io::Result<Self> {
         let clients = ServedClients::default();
-        let client = Client::new(options, &clients.counters);
+        let client = Client::new(options, &clients.counters, true);
         locked(&clients.served).clients.push(Arc::clone(&client));
         clients.brought_by(move |asleep| {
             connect_again(&name, &asleep, &client);
@@ -348,11 +436,16 @@ impl Write for ServedOutput {
         if let Some(chunk) = self.records.take(octets) {
             let mut served = locked(&self.clients.served);
             // Who comes from here on begins behind it.
+            let served = &mut *served;
             chunk.add_preamble(&mut served.preamble);
-            served.clients.retain(|client| !client.is_closed());
+            served.begun += u64::from(chunk.begins);
+            served.present();
             let chunk = Arc::new(chunk);
             for client in &served.clients {
                 client.put(&chunk);
+            }
+            for new in &mut served.newcomers {
+                new.read_first(&served.preamble, served.begun);
             }
         }
         Ok(octets.len())
@@ -379,6 +472,46 @@ impl ServedClients {
         })
     }
 
+    /// From here on those who come are let in by [`admit`](Self::admit).
+    pub(super) fn are_let_in_by_output(&self) {
+        locked(&self.served).by_output = true;
+    }
+
+    /// Somebody waits to be let in.
+    pub(super) fn wait(&self) -> bool {
+        let served = locked(&self.served);
+        let again = |client: &Arc<Client>| client.again.load(Ordering::Relaxed);
+        !served.newcomers.is_empty() || served.clients.iter().any(again)
+    }
+
+    /// Lets those in who have come: what is written from here on they get too. The number of the last of them.
+    pub(super) fn admit(&self) -> u64 {
+        let served = &mut *locked(&self.served);
+        for client in &served.clients {
+            if client.again.swap(false, Ordering::Relaxed) {
+                served.number += 1;
+                client.number.store(served.number, Ordering::Relaxed);
+            }
+        }
+        for mut new in served.newcomers.drain(..) {
+            new.read_first(&served.preamble, served.begun);
+            served.number += 1;
+            new.client.number.store(served.number, Ordering::Relaxed);
+            served.clients.push(new.client);
+        }
+        served.number
+    }
+
+    /// Writes records for those alone who were let in behind this number.
+    pub(super) fn write_behind(&self, number: u64, octets: Vec<u8>) {
+        let chunk = Arc::new(RecordChunk::of(octets));
+        let served = locked(&self.served);
+        let clients = served.clients.iter();
+        for client in clients.filter(|c| c.number.load(Ordering::Relaxed) > number) {
+            client.put(&chunk);
+        }
+    }
+
     /// What is counted of them.
     pub fn counters(&self) -> &ServedCounters {
         &self.counters
@@ -386,11 +519,7 @@ impl ServedClients {
 
     /// Nothing more comes: what waits is written, as long as it is taken.
     pub fn end(&self) {
-        let clients = {
-            let mut served = locked(&self.served);
-            served.ended = true;
-            std::mem::take(&mut served.clients)
-        };
+        let clients = locked(&self.served).take_all();
         clients.iter().for_each(|client| client.end());
         let sent = || self.counters.sent.load(Ordering::Relaxed);
         let (mut before, mut since) = (sent(), Instant::now());
@@ -443,15 +572,11 @@ fn accept_all(
                 }
             };
             let mut served = locked(served);
-            served.clients.retain(|client| !client.is_closed());
-            if served.clients.len() >= options.clients || served.ended {
+            if served.present() >= options.clients || served.ended {
                 counters.refused.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            let client = Client::new(options, counters);
-            if !served.preamble.is_empty() {
-                client.put(&Arc::new(RecordChunk::of(served.preamble.clone())));
-            }
+            let client = Client::new(options, counters, false);
             let thread = {
                 let client = Arc::clone(&client);
                 thread::Builder::new().spawn_scoped(scope, move || {
@@ -461,7 +586,7 @@ fn accept_all(
             };
             if thread.is_ok() {
                 counters.clients.fetch_add(1, Ordering::Relaxed);
-                served.clients.push(client);
+                served.add(client);
             } else {
                 counters.refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -471,21 +596,20 @@ fn accept_all(
 
 /// Connects, writes what there is, and connects again where that has broken, with growing pauses, until all is written or `asleep` ends.
 fn connect_again(name: &SocketName, asleep: &UnixStream, client: &Client) {
-    let (first, longest) = PAUSES;
-    let (mut pause, mut had) = (first, Vec::new());
+    let (mut pause, mut had) = (RetryPause::default(), Vec::new());
     while !client.is_done() {
         if let Ok(stream) = name.connect() {
-            client.counters.clients.fetch_add(1, Ordering::Relaxed);
+            let before = client.counters.clients.fetch_add(1, Ordering::Relaxed);
+            client.again.store(before > 0, Ordering::Relaxed);
             if client.write_to(stream, &mut had) {
                 return;
             }
-            pause = first;
+            pause = RetryPause::default();
         }
         let mut fds = [PollFd::new(asleep, PollFlags::IN)];
-        let wait = rustix::event::Timespec::try_from(pause).ok();
+        let wait = rustix::event::Timespec::try_from(pause.grow()).ok();
         if poll(&mut fds, wait.as_ref()).is_ok_and(|n| n > 0) {
             return;
         }
-        pause = (2 * pause).min(longest);
     }
 }

@@ -5,7 +5,7 @@ use super::serve::{ServeOptions, ServedClients, ServedOutput};
 use crate::base::child::{self, EXEC};
 use crate::base::counters::ChannelCounters;
 use crate::base::size::size;
-use crate::base::sockets::{SocketName, SocketScheme};
+use crate::base::sockets::{SocketName, SocketScheme, split_query};
 use crate::base::time::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom, fstat, seek};
 use std::ffi::{OsStr, OsString};
@@ -401,8 +401,8 @@ impl Target {
         }
         let (name, query) = match scheme {
             Some((EXEC, rest)) => split_command(rest),
-            Some((_, rest)) => split(rest)?,
-            None if text.starts_with("-?") => split(text)?,
+            Some((_, rest)) => split_query(rest)?,
+            None if text.starts_with("-?") => split_query(text)?,
             None => (text, None),
         };
         if name.is_empty() {
@@ -464,32 +464,8 @@ fn mistake(text: &str, at: usize, expected: &str, found: &str) -> String {
     format!("character {place}: {expected}, found {found}: for example file:out.pcap?protocol=http")
 }
 
-/// Parts a name, quoted or not, from what follows the question mark.
-fn split(text: &str) -> Result<(&str, Option<&str>), String> {
-    for quote in ['\'', '"'] {
-        if let Some(rest) = text.strip_prefix(quote) {
-            let (name, rest) = rest.split_once(quote).ok_or_else(|| {
-                format!(
-                    "{text}: the quotation mark is not closed: put another {quote} behind the name"
-                )
-            })?;
-            return match rest.strip_prefix('?') {
-                _ if rest.is_empty() => Ok((name, None)),
-                Some(query) => Ok((name, Some(query))),
-                None => Err(format!(
-                    "{rest}: stands behind the quoted name: put a ? between, as file:'a b.pcap'?protocol=http"
-                )),
-            };
-        }
-    }
-    Ok(match text.split_once('?') {
-        Some((name, query)) => (name, Some(query)),
-        None => (text, None),
-    })
-}
-
-/// The same for a command, whose words may have question marks and quotation marks of their own: options are behind it only where
-/// one pair of quotation marks holds the whole of it.
+/// Parts a command from what follows the question mark. Its words may have question marks and quotation marks of their own: options are
+/// behind it only where one pair of quotation marks holds the whole of it.
 fn split_command(text: &str) -> (&str, Option<&str>) {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'));
     let parts = quote.and_then(|quote| {
@@ -649,6 +625,11 @@ pub(crate) struct BufferedWriter {
     path: Option<(OsString, (u64, u64))>,
     /// Nothing is written any more: the reader has gone away, or there was an error.
     closed: bool,
+    /// Those who read it, where they come and go, and the number of the last one that was let in.
+    clients: Option<Arc<ServedClients>>,
+    newest: u64,
+    /// What is in the buffer is for some of them only.
+    aside: bool,
 }
 
 impl BufferedWriter {
@@ -665,6 +646,48 @@ impl BufferedWriter {
             failed: None,
             path: None,
             closed: false,
+            clients: None,
+            newest: 0,
+            aside: false,
+        }
+    }
+
+    /// Says who reads it: those who come are let in by [`admit`](Self::admit).
+    pub(crate) fn serves(&mut self, clients: Arc<ServedClients>) {
+        clients.are_let_in_by_output();
+        self.clients = Some(clients);
+    }
+
+    /// Lets those in who have come to read it; what is in the buffer is not for them.
+    pub(crate) fn admit(&mut self) {
+        if self.clients.as_ref().is_some_and(|clients| clients.wait()) {
+            self.push();
+            self.newest = self.clients.as_ref().map_or(0, |clients| clients.admit());
+        }
+    }
+
+    /// The number of the client that was let in last.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// What is written now is for some clients only.
+    pub(crate) const fn is_aside(&self) -> bool {
+        self.aside
+    }
+
+    /// What is written until [`end_aside`](Self::end_aside) is for some clients only.
+    pub(crate) fn begin_aside(&mut self) {
+        self.push();
+        self.aside = true;
+    }
+
+    /// It is for those that were let in behind this number.
+    pub(crate) fn end_aside(&mut self, number: u64) {
+        self.aside = false;
+        let octets = std::mem::take(&mut self.buffer);
+        if let Some(clients) = &self.clients {
+            clients.write_behind(number, octets);
         }
     }
 
@@ -755,7 +778,7 @@ impl BufferedWriter {
     fn written(&mut self) {
         // A record is never split over two writes of the buffer, so that a reader of a pipe sees
         // whole ones as soon as they come.
-        if self.each || self.buffer.len() >= FLUSH_AT {
+        if (self.each || self.buffer.len() >= FLUSH_AT) && !self.aside {
             self.push();
         }
     }

@@ -4,7 +4,7 @@ use crate::common::{self, inet_asm, pcap, read, run, testdata};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,6 +27,13 @@ fn running(word: &str) -> usize {
                 .any(|w| w == word.as_bytes())
         })
         .count()
+}
+
+/// This machine lets its loopback interface be captured.
+fn may_capture() -> bool {
+    let mut may = Command::new("dumpcap");
+    may.args(["-q", "-i", "lo", "-a", "duration:0", "-w", "/dev/null"]);
+    may.output().is_ok_and(|done| done.status.success())
 }
 
 #[test]
@@ -213,9 +220,7 @@ fn an_interface_is_captured_by_what_is_there() {
 /// On the loopback interface, where this machine lets it be captured: a message is printed at once.
 #[test]
 fn an_interface_is_shown_at_once() {
-    let mut may = Command::new("dumpcap");
-    may.args(["-q", "-i", "lo", "-a", "duration:0", "-w", "/dev/null"]);
-    if !may.output().is_ok_and(|done| done.status.success()) {
+    if !may_capture() {
         eprintln!("skipped: an_interface_is_shown_at_once: lo cannot be captured here");
         return;
     }
@@ -252,6 +257,193 @@ fn an_interface_is_shown_at_once() {
     stderr.read_to_string(&mut said).expect("read");
     assert_eq!(child.wait().expect("wait").code(), Some(0), "{said}");
     assert_eq!(running(&filter), 0);
+}
+
+/// Wireshark's questions are answered, with what stands in for dumpcap, and the run that it starts ends with the pipe that it reads.
+#[test]
+fn wireshark_asks_and_captures() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let capture = testdata("http-keepalive.pcap");
+    let lines = format!(
+        "echo \"Capturing on x\" >&2\ncase \"$*\" in\n*no-such*) echo 'dumpcap: no such' >&2; exit 1;;\n-D) echo '1. eth0'; echo '2. lo (Loopback)'; exit;;\n\
+         *' bad') echo 'Invalid filter' >&2; exit;;\n-d*) echo '(000) ret #1'; exit;;\nesac\n\
+         echo \"$*\" >{}/asked\n/bin/cat {}\nexec /bin/sleep 98763",
+        dir.path().display(),
+        capture.display()
+    );
+    program(dir.path(), "dumpcap", &lines);
+    let asks = |args: &[&str]| {
+        let mut command = inet_asm(args);
+        command.env("PATH", dir.path()).stdin(Stdio::null());
+        command
+    };
+    let answer = |args: &[&str]| {
+        let done = asks(args).output().expect("run");
+        let text = |octets: Vec<u8>| String::from_utf8(octets).expect("UTF-8");
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    let said = |text: &str| (Some(0), text.to_owned(), String::new());
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        answer(&["--extcap-interfaces", "--extcap-version=4.0"]),
+        said(&format!(
+            "extcap {{version={version}}}\ninterface {{value=inet-asm-eth0}}{{display=inet-asm: messages of eth0}}\n\
+             interface {{value=inet-asm-lo}}{{display=inet-asm: messages of lo}}\n"
+        ))
+    );
+    let of_lo = ["--extcap-interface", "inet-asm-lo"];
+    let (status, types, _) = answer(&[&["--extcap-dlts"], &of_lo[..]].concat());
+    assert!(status == Some(0) && types.starts_with("dlt {number=1}{name=EN10MB}"));
+    let (status, form, _) = answer(&[&["--extcap-config"], &of_lo[..]].concat());
+    assert!(
+        status == Some(0) && form.contains("{call=--keylog}"),
+        "{form}"
+    );
+    for (filter, wrong) in [("port 80", ""), ("bad", "Invalid filter\n")] {
+        let args = [&["--extcap-capture-filter", filter], &of_lo[..]].concat();
+        assert_eq!(answer(&args), said(wrong));
+    }
+    for wrong in [
+        &["--extcap-dlts"][..],
+        &["--capture"],
+        &["--capture", "--fifo", "x"],
+    ] {
+        assert_eq!(answer(wrong).0, Some(2), "{wrong:?}");
+    }
+    let fifo = dir.path().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
+    assert!(made.success());
+    let name = fifo.display().to_string();
+    let mut args = vec![
+        "--capture",
+        "--fifo",
+        &name,
+        "--extcap-capture-filter",
+        "port 80",
+    ];
+    args.extend(["--protocols", "", "--encap", "auto", "--decode-as"]);
+    args.extend(["tcp.port==1,http; tcp.port==2,http", "--keylog", ""]);
+    args.extend(of_lo);
+    let mut child = asks(&args).stderr(Stdio::piped()).spawn().expect("spawn");
+    let mut from = fs::File::open(&fifo).expect("open");
+    let (mut seen, mut octets) = (Vec::<u8>::new(), [0; 4096]);
+    while !seen.windows(15).any(|part| part == b"HTTP/1.1 200 OK") {
+        let n = from.read(&mut octets).expect("read");
+        assert!(n > 0);
+        seen.extend(&octets[..n]);
+    }
+    // pcapng; and nothing more is written that would show that nobody reads it.
+    assert_eq!(&seen[..4], b"\x0a\x0d\x0d\x0a");
+    assert!(child.try_wait().expect("a child").is_none());
+    let asked = fs::read_to_string(dir.path().join("asked")).expect("asked");
+    assert_eq!(asked.trim_end(), "-q -w - -f port 80 -i lo");
+    drop(from);
+    let begun = Instant::now();
+    let mut words = String::new();
+    let mut stderr = child.stderr.take().expect("stderr");
+    stderr.read_to_string(&mut words).expect("read");
+    assert_eq!(child.wait().expect("wait").code(), Some(0));
+    assert_eq!(words, "");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(running("98763"), 0);
+    // What is wrong is said, as Wireshark shows it.
+    let reader = std::thread::spawn(move || fs::read(&fifo).expect("read"));
+    let args = [
+        "--capture",
+        "--fifo",
+        &name,
+        "--extcap-interface",
+        "no-such",
+    ];
+    let (status, _, words) = answer(&args);
+    reader.join().expect("read");
+    assert!(
+        status == Some(2) && words.contains("Capturing on x dumpcap: no such"),
+        "{words}"
+    );
+}
+
+/// tshark shows a line for each message of an interface of this program, and nothing is left behind its end.
+#[test]
+fn tshark_captures_messages() {
+    if !may_capture() {
+        eprintln!("skipped: tshark_captures_messages: lo cannot be captured here");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("extcap");
+    fs::create_dir(&folder).expect("a folder");
+    symlink(env!("CARGO_BIN_EXE_inet-asm"), folder.join("inet-asm")).expect("a link");
+    // Below those of clients: a client on the lower port has a handshake ahead of its messages.
+    let ports = 20_000..30_000;
+    let bound = ports.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    let listener = bound.into_iter().next().expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let filter = format!("tcp port {port}");
+    let rule = format!("tcp.port=={port},http");
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-l", "-i", "inet-asm-lo", "-f", &filter, "-d", &rule]);
+    // Before 4.2 it looks in the folder of the configuration.
+    tshark.env("WIRESHARK_CONFIG_DIR", dir.path());
+    tshark.env("WIRESHARK_EXTCAP_DIR", &folder);
+    tshark.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = tshark.stderr(Stdio::null()).spawn().expect("tshark");
+    let (to, lines) = std::sync::mpsc::channel();
+    let stdout = BufReader::new(child.stdout.take().expect("stdout"));
+    let reader = std::thread::spawn(move || {
+        for line in stdout.lines() {
+            let _ = to.send(line.expect("UTF-8"));
+        }
+    });
+    let connect = || {
+        let client = TcpStream::connect(("127.0.0.1", port)).expect("connect");
+        (client, listener.accept().expect("accept").0)
+    };
+    // Until it captures.
+    let begun = Instant::now();
+    let shown = || lines.recv_timeout(Duration::from_millis(100)).ok();
+    while shown().is_none() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "nothing is shown"
+        );
+        let (mut client, _server) = connect();
+        client
+            .write_all(b"GET /soon HTTP/1.1\r\nHost: x\r\n\r\n")
+            .expect("write");
+    }
+    let (mut client, mut server) = connect();
+    // One is in one packet, one is larger than an IP packet.
+    for len in [10, 100_000] {
+        let request = format!("GET /{len} HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.write_all(request.as_bytes()).expect("write");
+        let body = "x".repeat(len);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{body}");
+        server.write_all(answer.as_bytes()).expect("write");
+        client.read_exact(&mut vec![0; answer.len()]).expect("read");
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        let line = lines.recv_timeout(Duration::from_secs(10));
+        seen.extend(line.ok().filter(|line| !line.contains("GET /soon")));
+        assert!(begun.elapsed() < Duration::from_secs(50), "{seen:?}");
+    }
+    common::signal(&child, "INT");
+    reader.join().expect("read");
+    child.wait().expect("wait");
+    seen.extend(lines.try_iter());
+    assert_eq!(seen.len(), 4, "{seen:?}");
+    for (line, words) in seen
+        .iter()
+        .zip(["GET /10 ", "200 OK", "GET /100000 ", "200 OK"])
+    {
+        assert!(line.contains(" HTTP ") && line.contains(words), "{seen:?}");
+    }
+    let begun = Instant::now();
+    while running(&filter) > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a child is left");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Where one output takes nothing more, and the run stands still, the others have all that was read until then.

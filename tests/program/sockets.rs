@@ -1,6 +1,6 @@
 //! Sockets as inputs and outputs: captures over TCP and sockets in the file system, from several senders, to several readers.
 
-use crate::common::{self, inet_asm, pcap, read, run, testdata};
+use crate::common::{self, fields, inet_asm, pcap, read, run, testdata};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -90,6 +90,16 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Connects to a socket of this path as soon as somebody listens on it, which is a moment after it is there.
+fn connect_to(socket: &Path) -> UnixStream {
+    let mut stream = None;
+    until("somebody listens", || {
+        stream = UnixStream::connect(socket).ok();
+        stream.is_some()
+    });
+    stream.expect("connected")
+}
+
 fn packets(capture: &[u8]) -> Vec<Vec<u8>> {
     let (_, records) = pcap(capture);
     records.iter().map(|record| record.data.to_vec()).collect()
@@ -154,7 +164,7 @@ fn readers_come_and_go_and_hold_up_nobody() {
     let mut stdin = running.child.stdin.take().expect("stdin");
     stdin.write_all(header).expect("write");
     until("the socket", || socket.exists());
-    let come = || UnixStream::connect(&socket).expect("connect");
+    let come = || connect_to(&socket);
     let first = read_all(come());
     let silent = come();
     thread::sleep(Duration::from_millis(100));
@@ -197,6 +207,137 @@ fn readers_come_and_go_and_hold_up_nobody() {
     let (seen, said) = count(&late);
     assert!(seen > all / 3 && seen < all, "{said}");
     drop(silent);
+}
+
+/// Several senders at a time: each has its own file header and link type, loses what it breaks off in, and holds up nobody.
+#[test]
+fn senders_at_the_same_time_are_interfaces_of_one_capture() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("out.pcapng");
+    let http = read(&testdata("http-keepalive.pcap"));
+    let raw = run(["--encap", "raw"], &http).ok();
+    let dns = read(&testdata("dns-udp.pcap"));
+    let ng = run(["--format", "pcapng", "--encap", "raw"], &dns).ok();
+    let name = out.display().to_string();
+    let args = [
+        "tcp-listen://0?clients=3",
+        "--bypass",
+        &name,
+        "-n",
+        "-s=input",
+        "-v",
+    ];
+    let mut running = Listening::new(&args, 1);
+    let send = |to: &mut TcpStream, octets: &[u8]| to.write_all(octets).expect("send");
+    let mut silent = running.connect(0);
+    let (mut a, mut b) = (running.connect(0), running.connect(0));
+    // Inside headers and records, so that none of them is whole where another one goes on: the interface of one comes between the section
+    // of the other and its own.
+    let section = usize::from(ng[4]);
+    let (http_at, ng_at) = (http.len() / 2, ng.len() / 2);
+    send(&mut a, &http[..10]);
+    send(&mut b, &ng[..section]);
+    running.says(": pcapng\n");
+    send(&mut a, &http[10..100]);
+    running.says(": pcap\n");
+    send(&mut b, &ng[section..ng_at]);
+    send(&mut a, &http[100..http_at]);
+    // There is no place for it yet, and it is compressed.
+    let mut c = running.connect(0);
+    send(&mut c, &common::gzip(&raw));
+    send(&mut b, &ng[ng_at..ng.len() - 3]);
+    drop(b);
+    running.says("cut short");
+    drop(c);
+    running.says("gzip-compressed");
+    send(&mut a, &http[http_at..]);
+    drop(a);
+    send(&mut silent, b"no capture at all");
+    drop(silent);
+    running.says("is no");
+    let said = running.end();
+    assert_eq!(common::counter(&said, "input.cut_short"), 1, "{said}");
+    let got = read(&out);
+    let names = ["frame.interface_id", "frame.encap_type"];
+    let mut rows = fields("frame", &names, &[], &got);
+    let count = |octets: &[u8]| {
+        let done = run(["-n", "-s=input", "-"], octets);
+        let packets = common::counter(&done.stderr, "input.packets");
+        usize::try_from(packets).expect("a few")
+    };
+    let (of_http, of_ng, of_raw) = (count(&http), count(&ng) - 1, count(&raw));
+    assert_eq!(rows.len(), of_http + of_ng + of_raw);
+    rows.sort();
+    rows.dedup();
+    let kinds: Vec<_> = rows.iter().map(|row| row.join(" ")).collect();
+    assert_eq!(kinds, ["0 1", "1 7", "2 7"]);
+    // What one of them sends is whole and in its order, whatever came between.
+    let mut own = packets(&http);
+    let all = run(["--bypass", "-?format=pcap", "-n", "-"], &http).ok();
+    assert!(packets(&all) == own);
+    let mine = fields("frame.interface_id == 0", &["frame.len"], &[], &got);
+    let lens: Vec<_> = own
+        .drain(..)
+        .map(|packet| vec![packet.len().to_string()])
+        .collect();
+    assert_eq!(mine, lens);
+    for (name, words) in [
+        ("tcp-listen://0?clients=65", "give 1 to 64"),
+        ("tcp-listen://0?retry", "it takes ?clients=4"),
+        ("tcp://127.0.0.1:1?clients=2", "it takes ?retry"),
+    ] {
+        let done = run(["-n", name], b"");
+        done.code(2);
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+    }
+}
+
+/// Of a connection that goes on, whoever comes in the middle has SYN and SYN-ACK, and nobody else.
+#[test]
+fn a_reader_in_the_middle_follows_connections() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let socket = dir.path().join("socket");
+    let capture = read(&testdata("http-keepalive.pcap"));
+    let wanted = run::<&str>([], &capture).ok();
+    let (_, records) = pcap(&capture);
+    // Inside the first of two connections.
+    let middle = records[records.len() / 4].end;
+    let name = format!("unix-listen:{}", socket.display());
+    let mut running = Listening::new(&["-", "-q", "-w", &name], 0);
+    let mut stdin = running.child.stdin.take().expect("stdin");
+    stdin.write_all(&capture[..24]).expect("write");
+    until("the socket", || socket.exists());
+    // Who has the file header gets all that is read from then on.
+    let come = || {
+        let mut stream = connect_to(&socket);
+        let mut header = vec![0; 24];
+        stream.read_exact(&mut header).expect("a header");
+        (header, read_all(stream))
+    };
+    let first = come();
+    stdin.write_all(&capture[24..middle]).expect("write");
+    thread::sleep(Duration::from_millis(100));
+    let second = come();
+    stdin.write_all(&capture[middle..]).expect("write");
+    drop(stdin);
+    assert_eq!(running.child.wait().expect("wait").code(), Some(0));
+    let whole = |(header, rest): (Vec<u8>, thread::JoinHandle<Vec<u8>>)| {
+        [header, rest.join().expect("read")].concat()
+    };
+    assert!(whole(first) == wanted);
+    let got = whole(second);
+    let (seen, all) = (packets(&got), packets(&wanted));
+    assert!(
+        seen.len() > 4 && seen.len() - 2 < all.len(),
+        "{}",
+        seen.len()
+    );
+    assert!(seen[2..] == all[all.len() + 2 - seen.len()..]);
+    let numbers = |filter| fields(filter, &["frame.number"], &[], &got);
+    assert_eq!(numbers("tcp.flags.syn == 1"), [["1"], ["2"]]);
+    assert_eq!(numbers("tcp.flags.syn == 1 && tcp.ack == 1"), [["2"]]);
+    assert_eq!(numbers("tcp.analysis.flags"), Vec::<Vec<String>>::new());
+    assert_eq!(numbers("http").len(), seen.len() - 2);
 }
 
 /// To a socket that somebody listens on; to one where nobody does yet, again and again, and over a break.
@@ -242,6 +383,20 @@ fn outputs_connect_also_again() {
     });
     assert!(run([&from], b"").ok() == wanted);
     sender.join().expect("sent");
+    // And to one where nobody listens yet, and again behind its end.
+    let socket = at("source");
+    let from = format!("unix:{socket}?retry");
+    let running = Listening::new(&["-q", "-n", "-s=input", &from], 0);
+    thread::sleep(Duration::from_millis(150));
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("bind");
+    for _ in 0..3 {
+        let (mut to, _) = listener.accept().expect("accept");
+        to.write_all(&capture).expect("send");
+    }
+    // The last one has been read when it is connected to once more.
+    drop(listener.accept().expect("accept"));
+    let said = running.end();
+    assert_eq!(common::counter(&said, "input.files"), 3, "{said}");
     let refused = Path::new(&at("a file")).to_owned();
     fs::write(&refused, "old").expect("write");
     let name = format!("unix-listen:{}", refused.display());

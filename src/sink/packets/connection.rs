@@ -27,6 +27,9 @@ pub(crate) struct PacketConnection {
     pub(super) open: [Option<Box<PendingMessage>>; 2],
     /// A packet of this connection was written.
     pub(super) begun: bool,
+    /// The number of the last client that has read how it begins; those of a run are no others' business.
+    #[serde(skip)]
+    pub(super) shown_to: u64,
     /// The direction that asks, as far as the first message shows.
     pub(super) client: Option<Direction>,
     /// That is more than a guess.
@@ -49,6 +52,7 @@ impl PacketConnection {
             known: [NONE; 2],
             open: [None, None],
             begun: false,
+            shown_to: 0,
             client: None,
             client_is_known: false,
             asks: [false; 2],

@@ -187,7 +187,7 @@ impl CaptureFile {
         if self.format != FileFormat::Pcap {
             return None;
         }
-        self.packets += 1;
+        self.packets += u64::from(!self.out.is_aside());
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let (time, resolution) = (self.time(packet.time), self.resolution());
         Some(pcap::record_header(
@@ -216,18 +216,8 @@ impl CaptureFile {
             self.out.write([&header, a, b, c]);
             return;
         }
-        self.packets += 1;
-        let mut interface = packet.interface;
-        // As many as the input can have. Each needs a block of its own: without a limit one damaged number would fill the disk
-        // with them.
-        if interface as usize >= INTERFACES + SHARED_KINDS {
-            interface = 0;
-        }
-        // An output's interfaces are numbered as the input's. One that was not described gets a
-        // block that says nothing of it.
-        while self.units.len() <= interface as usize {
-            self.interface(link_type, 9, None);
-        }
+        self.packets += u64::from(!self.out.is_aside());
+        let interface = self.described(packet.interface, link_type);
         let unit = self.units.get(interface as usize).copied().unwrap_or(9);
         let tick = 10u64.pow(u32::from(9u8.saturating_sub(unit)));
         let mut nanos = self.time(packet.time).as_nanos();
@@ -242,6 +232,39 @@ impl CaptureFile {
         let header = pcapng::record_header(interface, nanos / tick, captured, original, tail.len());
         self.out.write([&header, a, b, c, &tail]);
         self.tail = tail;
+    }
+
+    /// The number that an interface of the input has here, where it is described from now on.
+    fn described(&mut self, mut interface: u32, link_type: LinkType) -> u32 {
+        // As many as the input can have. Each needs a block of its own: without a limit one damaged number would fill the disk
+        // with them.
+        if interface as usize >= INTERFACES + SHARED_KINDS {
+            interface = 0;
+        }
+        // An output's interfaces are numbered as the input's. One that was not described gets a
+        // block that says nothing of it.
+        while self.units.len() <= interface as usize {
+            self.interface(link_type, 9, None);
+        }
+        interface
+    }
+
+    /// The same for those clients only that were let in behind this number.
+    pub(crate) fn record_behind(
+        &mut self,
+        number: u64,
+        packet: &PacketInfo,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+    ) {
+        if self.format == FileFormat::Pcapng {
+            // For all.
+            self.described(packet.interface, link_type);
+        }
+        self.out.begin_aside();
+        self.record(packet, link_type, original, parts, &[], 0);
+        self.out.end_aside(number);
     }
 
     /// Writes a packet with its own time, whatever the times of the others are.

@@ -394,6 +394,13 @@ impl PacketOutput {
         }
         let (d, o) = (place.direction.index(), place.direction.flip().index());
         let client = conn.client.unwrap_or(Direction::Forward);
+        let shown_to = std::mem::replace(&mut conn.shown_to, self.file.out.newest());
+        if conn.begun && shown_to < conn.shown_to {
+            // A reader that came in the middle follows it from here on.
+            self.only_behind = Some(shown_to);
+            self.syns(cx, place, conn, client, Some(start));
+            self.only_behind = None;
+        }
         if !conn.begun {
             conn.begun = true;
             let used = self.ports.use_again(cx, place.flow);

@@ -18,6 +18,8 @@ pub(super) struct WaitingRecord {
     pub(super) comments: Vec<String>,
     /// It is no message: its time is its own, whatever those of the others are.
     pub(super) as_it_was: bool,
+    /// It is for those clients only that were let in behind this one.
+    pub(super) only_behind: Option<u64>,
 }
 
 impl Timed for WaitingRecord {
@@ -104,6 +106,9 @@ impl SortedRecords {
             let (packet, parts) = (&record.packet, [record.data.as_slice(), &[], &[]]);
             let (link_type, original) = (record.link_type, record.original);
             match record.as_it_was {
+                _ if let Some(number) = record.only_behind => {
+                    to.record_behind(number, packet, link_type, original, parts);
+                }
                 true => to.record_at_its_time(packet, link_type, original, parts),
                 false => to.record(packet, link_type, original, parts, &record.comments, 0),
             }
@@ -140,6 +145,7 @@ mod tests {
                 data: b"data".to_vec(),
                 comments: vec!["comment".to_owned()],
                 as_it_was: false,
+                only_behind: None,
             };
             sorted.put(record, &mut budget);
             take(&mut sorted, &mut budget);

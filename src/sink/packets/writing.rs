@@ -27,6 +27,8 @@ pub(crate) struct PacketOutput {
     /// Packets that wait for their place in the order of time, where they have one.
     pub(super) sorted: Option<SortedRecords>,
     pub(super) begun: bool,
+    /// What is written now is for those clients only that were let in behind this one.
+    pub(super) only_behind: Option<u64>,
     /// Messages that came here.
     pub(super) messages: u64,
     pub(super) ports: UsedEndpoints,
@@ -60,6 +62,7 @@ impl PacketOutput {
             protocols,
             wire: Wire::Raw,
             begun: false,
+            only_behind: None,
             messages: 0,
             ports: UsedEndpoints::default(),
             comments: Vec::new(),
@@ -137,7 +140,9 @@ impl PacketOutput {
         data: [&[u8]; 2],
     ) {
         let len = headers.as_slice().len();
-        Self::count(cx, len + payload.len);
+        if self.only_behind.is_none() {
+            Self::count(cx, len + payload.len);
+        }
         let [first, second] = data;
         // The record's original length tells of octets that are missing; nothing is made up for
         // them.
@@ -155,8 +160,14 @@ impl PacketOutput {
                 data: parts.concat(),
                 comments: std::mem::take(&mut self.comments),
                 as_it_was: false,
+                only_behind: self.only_behind,
             };
             return sorted.take(cx, record, &mut self.file);
+        }
+        if let Some(number) = self.only_behind {
+            return self
+                .file
+                .record_behind(number, &cx.packet, link_type, original, parts);
         }
         let comments = &self.comments;
         self.file
@@ -180,6 +191,7 @@ impl PacketOutput {
                 data: parts.concat(),
                 comments: Vec::new(),
                 as_it_was: true,
+                only_behind: None,
             };
             return sorted.take(cx, record, &mut self.file);
         }
