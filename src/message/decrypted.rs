@@ -542,14 +542,19 @@ impl<C: Default> Inside<C> {
             push: false,
         };
         sink.gap(&mut self.within(at), gap);
-        self.sides[d].delivered += match gap.len {
-            Some(len) => len,
+        let behind = match gap.len {
+            Some(len) => gap.offset + len,
             // Where nobody knows it, what follows stands where acknowledgments of the missing octets end, and nowhere else.
-            None => {
-                let reckoned = self.acknowledges(at.direction, Some(offset));
-                reckoned.saturating_sub(gap.offset)
-            }
+            None => self
+                .acknowledges(at.direction, Some(offset))
+                .max(gap.offset),
         };
+        let side = &mut self.sides[d];
+        side.delivered = behind;
+        if gap.len.is_none() {
+            // That is no length: who counts from the first octet finds what follows at once.
+            side.origin += behind - gap.offset;
+        }
     }
 }
 

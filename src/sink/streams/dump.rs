@@ -156,7 +156,7 @@ impl Dump {
             .put(place, key, Some(offset), chunk.data, budget, failures);
         if let Some((len, cause)) = early {
             let stream = &mut at.state[direction.index()];
-            self.index(flow, direction, stream, 0, Some(len), gap_cause(cause));
+            self.index(flow, direction, stream, 0, len, gap_cause(cause));
         }
     }
 
@@ -166,11 +166,12 @@ impl Dump {
         if stream.made {
             let cause = gap_cause(gap.cause);
             self.index(at.flow, at.direction, stream, offset, gap.len, cause);
-        } else if let Some(len) = gap.len {
+        } else {
             // A file of a hole alone would be worth nothing, and a scan would make thousands.
             // There is no file, and need not be one.
-            let (had, cause) = stream.early.unwrap_or((0, gap.cause));
-            stream.early = Some((had.saturating_add(len), cause));
+            let (had, cause) = stream.early.unwrap_or((Some(0), gap.cause));
+            let len = had.zip(gap.len).map(|(had, len)| had.saturating_add(len));
+            stream.early = Some((len, cause));
         }
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct DumpedStream {
     /// When its first and its last octet were captured.
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
-    /// Missing octets before the first one: how many, and why.
-    pub(super) early: Option<(u64, GapCause)>,
+    /// Missing octets before the first one: how many, if that is known, and why.
+    pub(super) early: Option<(Option<u64>, GapCause)>,
     /// What was put into the file.
     pub(super) mark: FileMark,
     /// Octets of its index of gaps; 0 where it has none.
