@@ -47,6 +47,19 @@ struct WatchedMessage {
     lost: u64,
     holes: u64,
     first: i64,
+    /// Of one of them nobody knows how many octets it has.
+    unknown: bool,
+}
+
+impl WatchedMessage {
+    /// How much is missing.
+    fn lacks(&self) -> String {
+        match (self.unknown, self.lost) {
+            (false, lost) => some(lost, "byte"),
+            (true, 0) => "an unknown number of bytes".to_owned(),
+            (true, lost) => format!("{} and an unknown number of others", some(lost, "byte")),
+        }
+    }
 }
 
 /// `1 byte`, `2 bytes`.
@@ -146,6 +159,7 @@ impl MessageSink for Watch {
                 lost: 0,
                 holes: 0,
                 first: 0,
+                unknown: false,
             };
             self.open.insert((at.flow.number, at.direction), message);
             self.book(at.cx);
@@ -176,6 +190,7 @@ impl MessageSink for Watch {
                 message.first = at.side().relative(gap.offset);
             }
             message.lost += gap.len;
+            message.unknown |= gap.len == 0;
             message.holes += 1;
         }
     }
@@ -192,14 +207,10 @@ impl MessageSink for Watch {
                 "its end is missing, behind offset {}",
                 at.side().relative(end.offset)
             ),
-            1 => format!(
-                "{} missing at offset {}",
-                some(message.lost, "byte"),
-                message.first
-            ),
+            1 => format!("{} missing at offset {}", message.lacks(), message.first),
             holes => format!(
                 "{} missing in {holes} holes, the first at offset {}",
-                some(message.lost, "byte"),
+                message.lacks(),
                 message.first
             ),
         };

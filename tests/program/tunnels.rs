@@ -146,6 +146,7 @@ fn a_request_ahead_of_the_tunnel_is_answered_where_it_goes() {
 #[test]
 fn what_follows_a_prefix_or_a_tunnel_is_found_by_content() {
     let (get, answer) = (get("/x"), response(b"hello"));
+    let at_once = [&b"\x05\x01\0"[..], SOCKS5, &get].concat();
     let asked = "http GET /x HTTP/1.1 (example)";
     let agreed = "http HTTP/1.1 200 OK";
     let answered = "http HTTP/1.1 200 OK (text/plain)";
@@ -213,6 +214,44 @@ fn what_follows_a_prefix_or_a_tunnel_is_found_by_content() {
             &[
                 "socks SOCKS4 CONNECT d.example:80",
                 "socks SOCKS4 status 90: granted",
+                asked,
+                answered,
+            ],
+        ),
+        // Clients that wait for nothing: what they say stands in one segment.
+        (
+            &[
+                (true, &at_once),
+                (false, b"\x05\0"),
+                (false, GRANTED5),
+                (false, &answer),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 CONNECT c.example:80",
+                "socks SOCKS5 method 0",
+                "socks SOCKS5 reply 0.0.0.0:0",
+                asked,
+                answered,
+            ],
+        ),
+        (
+            &[
+                (true, b"\x05\x02\0\x02\x01\x02me\x02pw"),
+                (true, SOCKS5),
+                (true, &get),
+                (false, b"\x05\x02"),
+                (false, b"\x01\0"),
+                (false, GRANTED5),
+                (false, &answer),
+            ],
+            &[
+                "socks SOCKS5 methods",
+                "socks SOCKS5 user",
+                "socks SOCKS5 CONNECT c.example:80",
+                "socks SOCKS5 method 2",
+                "socks SOCKS5 status 0",
+                "socks SOCKS5 reply 0.0.0.0:0",
                 asked,
                 answered,
             ],

@@ -61,6 +61,12 @@ impl Detector for SocksDetector {
         match (octet(octets, 0), request(octets)) {
             (4 | 5, Some(Some((_, len)))) if len == octets.len() => Probe::Yes,
             (4 | 5, Some(Some(_))) if hinted => Probe::Yes,
+            // A client that waits for nothing says at once what it wants.
+            (5, Some(Some((_, len)))) => match goes_on(&octets[len..]) {
+                Some(Some(_)) => Probe::Yes,
+                Some(None) => Probe::More,
+                None => Probe::No,
+            },
             (4 | 5, Some(None)) if hinted || octets.len() > 1 => Probe::More,
             _ => Probe::No,
         }
@@ -193,7 +199,9 @@ pub(crate) struct Socks {
     version: u8,
     /// What the client wants, once it has said so.
     command: u8,
-    /// Answers to that so far.
+    /// Of version 5: the server has said how the client is to prove who it is.
+    has_method: bool,
+    /// Answers to what the client wants so far.
     answers: u8,
 }
 
@@ -220,9 +228,9 @@ impl Socks {
     fn read_server(&mut self, octets: &[u8]) -> Option<Option<(Kind, usize, bool)>> {
         let first = *octets.first()?;
         let (len, granted) = match (self.version, first) {
-            // A method, or that the name is right.
-            (5, 5) if self.command == 0 => (2, None),
-            (5, 1) if self.command == 0 => (2, None),
+            // A method, or that the name is right: it may come when the client has said already what it wants.
+            (5, 5) if !self.has_method => (2, None),
+            (5, 1) if self.answers == 0 => (2, None),
             (5, 5) => {
                 let Some(address) = octets.get(3..).filter(|a| !a.is_empty()) else {
                     return Some(None);
@@ -238,7 +246,8 @@ impl Socks {
         if octets.len() < len {
             return Some(None);
         }
-        self.answers += u8::from(granted.is_some());
+        self.has_method |= self.version == 5;
+        self.answers = self.answers.saturating_add(granted.is_some().into());
         // Who waits for a connection is answered twice (RFC 1928, 6); datagrams go another way.
         let last = match self.command {
             1 => true,
