@@ -600,6 +600,12 @@ counters! {
         reset: "exchanges given up: one half is lost, or came later than --tcp-packet-timeout",
         limited: "times that all that was held was let go for want of room",
     }
+    /// Exchanges as JSON (`--json`).
+    exchange: ExchangeCounters {
+        paired: "exchanges with a request and its response",
+        no_response: "requests whose response is not in the capture",
+        no_request: "responses whose request is not in the capture",
+    }
     /// Exchanges of HTTP as HAR (`--har`).
     har: HarCounters {
         entries: "entries written",

@@ -2186,6 +2186,17 @@ impl<M: MessageSink> Extractor<M> {
                     emitted = pos;
                     let place = self.place(at, view, pos);
                     let d = at.direction;
+                    if view.next == Following::Octets
+                        && let Some(until) = place.wait_for_other()
+                        && at
+                            .state
+                            .framer(d)
+                            .is_some_and(|f| protocols::pairs(f.name()))
+                    {
+                        // What it answers, or heard before it was sent, may be behind a hole: it comes first, so that pairs are
+                        // made in the order in which the hosts saw their messages.
+                        break Some(until);
+                    }
                     let begin = at
                         .state
                         .framer_mut(d)
@@ -2660,6 +2671,7 @@ impl<M: MessageSink> Extractor<M> {
         pos: usize,
     ) -> Position<'a> {
         let other: Side = *at.other();
+        let source = view.source_at(pos);
         Position {
             direction: at.direction,
             ports: at.flow.hints(at.direction),
@@ -2667,7 +2679,8 @@ impl<M: MessageSink> Extractor<M> {
             push: view.push,
             pushed: at.state.streams[at.direction.index()].pushed,
             offset: view.offset + pos as u64,
-            ack: view.source_at(pos).ack,
+            ack: source.ack,
+            time: source.time,
             other,
             next: view.next,
             limit: at.cx.limits.header,

@@ -4,6 +4,7 @@ use super::held_part::{HeldPart, part_at};
 use crate::base::flow::Direction;
 use crate::base::message::{Extent, Kind};
 use crate::base::stream::Side;
+use crate::base::time::Timestamp;
 
 /// What a detector thinks of the first octets of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub struct Position<'a> {
     pub offset: u64,
     /// What the segment of the first octet acknowledged, as an offset in the other stream.
     pub ack: Option<u64>,
+    /// When that segment was captured.
+    pub time: Timestamp,
     /// The other stream.
     pub other: Side,
     /// What follows.
@@ -151,6 +154,7 @@ impl Position<'_> {
             push: true,
             offset: 1000,
             ack: None,
+            time: Timestamp::default(),
             other: Side::default(),
             next: Following::Octets,
             limit: 1 << 16,

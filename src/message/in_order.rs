@@ -16,6 +16,8 @@ pub enum Asks {
     Perhaps(u64),
     /// It is answered, and nothing else waited for an answer when it was sent.
     Alone(u64),
+    /// The same, and it says something of those for whom a later one is answered each: LMTP (RFC 2033, 4.2).
+    Recipients(Recipients, u64),
     /// Nothing answers it.
     Nothing,
     /// Nothing answers it, nor the next request.
@@ -28,6 +30,19 @@ pub enum Asks {
     Unsure,
     /// What the other side sends from here on answers nothing that could be counted.
     Stops,
+}
+
+/// What a request says of those for whom one is answered each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// From here on they are answered each.
+    Count,
+    /// There is none yet.
+    None,
+    /// There is one more, unless the answer [says that there is not](Answers::Fails).
+    More,
+    /// It is answered for each of them, if they are, and nothing else waited for an answer when it was sent.
+    Each,
 }
 
 /// What a response is to the oldest request that waits.

@@ -74,15 +74,15 @@ pub use extract::Extractor;
 pub use fields::{FieldValue, MessageFields};
 pub use framing::{Detector, Framer};
 pub use head::{HttpHead, HttpStart, HttpVersion, read_fields, read_head, unfolded_lines};
-pub use in_order::{Answers, Asks, ByNumber, InOrder, LISTENS};
+pub use in_order::{Answers, Asks, ByNumber, InOrder, LISTENS, Recipients};
 pub use lines::literal;
 pub use named::Named;
 pub use protocols::{
     Protocol, Transfers, answered_alone, answered_elsewhere, asked_name, asks_for, bundle,
     by_number, clear_port, datagram_protocol, escaped_summary, fields, fields_into, file_use,
     goes_on, has_one_answer, in_order, kind, known_aliases, known_name, listed_fields,
-    listing_protocols, named_ends, protocols, result_is_last, server_begins, summary, transaction,
-    uses_files, uses_port, words_ahead,
+    listing_protocols, named_ends, protocols, result_is_last, server_begins, short_transaction,
+    summary, transaction, uses_files, uses_port, words_ahead,
 };
 pub use row::{FileUse, NamedEnds};
 pub use text::{dotted, escape, is_hidden, is_text, show, shown, unescaped};

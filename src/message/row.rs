@@ -16,6 +16,8 @@ pub(super) type ReadFields = fn(Transport, Kind, &[u8], &mut MessageFields);
 
 /// Reads what a response has in common with its request. The octets are those of [`MessageStart::head`](super::MessageStart::head).
 pub(super) type ReadTransaction = fn(Transport, &[u8]) -> Option<u64>;
+/// The same of a message of this kind, where it repeats less.
+pub(super) type ReadShortTransaction = fn(Transport, Kind, &[u8]) -> Option<u64>;
 
 /// What requests ask for, a number that is read of them, and the name of each.
 pub(super) type AsksFor = (fn(&[u8]) -> Option<u8>, fn(u8) -> Option<&'static str>);
@@ -106,6 +108,9 @@ pub(super) struct ProtocolRow {
     /// What a response has in common with its request, and with no other one of the two endpoints for a while; None of a message
     /// that is not answered, or answers nothing.
     pub(super) transaction: Option<ReadTransaction>,
+    /// The same of a response that repeats less of its request than others do, and of a request that may have such a response: it is
+    /// answered where no other one of the two endpoints is so called.
+    pub(super) short_transaction: Option<ReadShortTransaction>,
     /// What [`transaction`](Self::transaction) reads is the same on no other two endpoints either, and the answer is another flow: what
     /// was asked of a group is answered by one of it, or to all.
     pub(super) answered_elsewhere: bool,
@@ -176,6 +181,7 @@ impl ProtocolRow {
         bundled: None,
         kind: None,
         transaction: None,
+        short_transaction: None,
         answered_elsewhere: false,
         asks_for: None,
         file_use: None,

@@ -7,7 +7,9 @@ use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::{AgedTable, DigestKey};
 use crate::base::time::Timestamp;
-use crate::message::{MessageStart, answered_alone, answered_elsewhere, read_head, transaction};
+use crate::message::{
+    MessageStart, answered_alone, answered_elsewhere, read_head, short_transaction, transaction,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -148,10 +150,15 @@ impl<Q: Kept, A: Kept> WaitingRequests<Q, A> {
         offset: u64,
         response: A,
     ) -> Option<(WaitingRequest<Q, A>, A)> {
+        Some((self.take(cx, offset)?, response))
+    }
+
+    /// Takes the request at this offset out.
+    pub(super) fn take(&mut self, cx: &mut Context, offset: u64) -> Option<WaitingRequest<Q, A>> {
         let place = self.0.iter().position(|r| r.offset == offset)?;
         let mut request = self.0.remove(place)?;
         request.uncount(cx);
-        Some((request, response))
+        Some(request)
     }
 
     /// Takes the request at this offset out; those before it will not be answered any more: `unanswered` gets them. One that goes
@@ -211,6 +218,8 @@ pub(super) type RequestId = (Transport, u64, u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Numbered {
     id: RequestId,
+    /// What a response repeats that tells less.
+    short: Option<RequestId>,
     /// Nothing but that no other one waits.
     alone: bool,
 }
@@ -245,21 +254,35 @@ pub(super) fn numbered(
     } else {
         transaction(protocol, flow.transport, head)?
     };
-    let id = if answered_elsewhere(protocol) {
-        (flow.transport, ANYWHERE, number)
-    } else {
+    let within = |number: u64| {
         let number = number << 1 | asks.index() as u64;
         (flow.transport, flow.number, number)
     };
-    Some(Numbered { id, alone })
+    let id = if answered_elsewhere(protocol) {
+        (flow.transport, ANYWHERE, number)
+    } else {
+        within(number)
+    };
+    let short = short_transaction(protocol, flow.transport, kind, head).map(within);
+    Some(Numbered { id, short, alone })
 }
 
 /// Requests that are answered by an identifier. Bounded: the oldest is forgotten for one more.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct NumberedRequests<T> {
     waiting: AgedTable<RequestId, NumberedRequest<T>>,
+    /// What may be answered by less.
+    short: AgedTable<RequestId, ShortNumber>,
     /// Requests are known again by digests.
     key: DigestKey,
+}
+
+/// The request that waits under a number that tells less.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct ShortNumber {
+    id: RequestId,
+    /// Another one waited with it.
+    several: bool,
 }
 
 /// A request that waits.
@@ -276,6 +299,7 @@ impl<T> Default for NumberedRequests<T> {
     fn default() -> Self {
         Self {
             waiting: AgedTable::default(),
+            short: AgedTable::default(),
             key: DigestKey::default(),
         }
     }
@@ -300,7 +324,10 @@ impl<T> NumberedRequests<T> {
         copied: Copied,
         request: T,
     ) -> [Option<T>; 2] {
-        let Numbered { id, alone } = numbered;
+        let Numbered { id, short, alone } = numbered;
+        if let Some(short) = short {
+            self.call(short, id);
+        }
         let place = self.waiting.find(&id);
         if let Some(old) = place.and_then(|place| self.waiting.get_mut(place)) {
             let recent = old.copied.filter(|old| old.is_recent(&copied));
@@ -313,6 +340,18 @@ impl<T> NumberedRequests<T> {
             }
         }
         [self.insert(id, request, Some(copied)), None]
+    }
+
+    /// The request waits under a number that tells less, too.
+    fn call(&mut self, short: RequestId, id: RequestId) {
+        let before = self.short.find(&short);
+        let before = before.and_then(|place| Some(self.short.remove(place)?.1));
+        let waits = |id: RequestId| self.waiting.find(&id).is_some();
+        let several = before.is_some_and(|old| old.id != id && waits(old.id) || old.several);
+        if self.short.len() >= NUMBERED {
+            self.short.remove_oldest();
+        }
+        self.short.insert(short, ShortNumber { id, several });
     }
 
     fn insert(&mut self, id: RequestId, request: T, copied: Option<Copied>) -> Option<T> {
@@ -343,6 +382,11 @@ impl<T> NumberedRequests<T> {
         None
     }
 
+    /// The oldest, to be looked at.
+    pub(super) fn oldest(&self) -> Option<&T> {
+        self.waiting.oldest()?.2.request.as_ref()
+    }
+
     /// A request that waits.
     pub(super) fn get(&self, id: RequestId) -> Option<&T> {
         self.waiting.get(self.waiting.find(&id)?)?.request.as_ref()
@@ -356,7 +400,11 @@ impl<T> NumberedRequests<T> {
 
     /// The request that a response answers.
     pub(super) fn answered(&mut self, numbered: Numbered) -> Option<T> {
-        let place = self.waiting.find(&numbered.id)?;
+        let place = self.waiting.find(&numbered.id).or_else(|| {
+            let place = self.short.find(&numbered.short?)?;
+            let (_, called) = self.short.remove(place)?;
+            self.waiting.find(&called.id).filter(|_| !called.several)
+        })?;
         let waiting = self.waiting.get_mut(place)?;
         if waiting.others > 0 {
             waiting.others -= 1;
@@ -432,6 +480,7 @@ mod tests {
             let mut requests = NumberedRequests::default();
             let id = Numbered {
                 id: (UDP, 1, 7),
+                short: None,
                 alone: false,
             };
             let copied = requests.copied(first.0.as_bytes(), at(first.1));
@@ -448,6 +497,7 @@ mod tests {
     fn a_request_that_waits_alone_is_answered() {
         let id = Numbered {
             id: (Transport::Sctp, 1, 0),
+            short: None,
             alone: true,
         };
         let mut requests = NumberedRequests::default();

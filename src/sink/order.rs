@@ -13,7 +13,7 @@
 //! outputs see one order. An exchange of which a half is lost ends after the packet time-out, or when a later request is answered.
 
 use super::exchange::TOLD;
-use super::pairing::is_interim;
+use super::pairing::{Paired, REQUESTS, is_interim};
 use crate::base::checksum::Sum;
 use crate::base::context::Context;
 use crate::base::flow::Direction;
@@ -31,14 +31,17 @@ use crate::message::{
 use crate::transport::stream::StreamContext;
 use std::collections::VecDeque;
 
-/// Messages of a direction that are held; for one more all are let go. As many requests as may wait for their answers.
-const HELD: usize = 256;
+/// Messages of a direction that are held; for one more all are let go. With the request of the exchange that is open they are as many as
+/// may wait for their answers.
+const HELD: usize = REQUESTS - 1;
 
 /// What is kept of a connection, or of a stream that it carries.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ExchangeOrder {
     open: Option<OpenExchange>,
     sides: [OrderSide; 2],
+    /// The message that has just come, which is neither held nor written yet: its direction, and the request to which it belongs.
+    comes: Option<(Direction, u64)>,
     /// Number of the next message that is held.
     next: u64,
     /// When what is held is let go.
@@ -98,6 +101,8 @@ pub(super) struct OrderedMessage {
     carried: Option<CarriedMessage>,
     /// What its answer, or its request, has in common with it.
     transaction: Option<u64>,
+    /// What it answers, as was known when it came.
+    paired: Paired,
     events: Vec<(PacketInfo, OrderedEvent)>,
     ended: bool,
     /// Octets that the budget knows of.
@@ -128,7 +133,12 @@ pub(super) enum OrderedEvent {
 }
 
 impl OrderedMessage {
-    fn new(cx: &Context, start: &MessageStart<'_>, transaction: Option<u64>) -> Self {
+    fn new(
+        cx: &Context,
+        start: &MessageStart<'_>,
+        transaction: Option<u64>,
+        paired: Paired,
+    ) -> Self {
         Self {
             number: 0,
             since: cx.now,
@@ -144,6 +154,7 @@ impl OrderedMessage {
             answers: start.answers,
             carried: start.carried,
             transaction,
+            paired,
             events: Vec::new(),
             ended: false,
             charged: 0,
@@ -197,6 +208,13 @@ impl ExchangeOrder {
         number.is_some() && held.any(|message| message.transaction == number)
     }
 
+    /// The answer to the request of this direction that begins there has come, or more of it, and has not been written.
+    fn has_answer(&self, d: Direction, offset: u64) -> bool {
+        let mut held = self.sides[d.flip().index()].held.iter();
+        self.comes == Some((d.flip(), offset))
+            || held.any(|message| message.paired.belongs == Some(offset))
+    }
+
     fn fate(&mut self, d: Direction) -> &mut MessageFate {
         &mut self.sides[d.index()].now
     }
@@ -219,7 +237,7 @@ impl ExchangeOrder {
         &self,
         sides: &[Side; 2],
         (d, start): (Direction, &MessageStart<'_>),
-        number: Option<u64>,
+        (number, paired): (Option<u64>, &Paired),
     ) -> bool {
         match self.open {
             Some(open) if open.direction == d => start.kind != Kind::Request,
@@ -227,7 +245,7 @@ impl ExchangeOrder {
             Some(open) if self.sides[open.direction.index()].now == MessageFate::Written => false,
             Some(open) => {
                 let mut held = self.sides[open.direction.index()].held.iter();
-                let is_held = match start.answers {
+                let is_held = match start.answers.or(paired.belongs) {
                     Some(answers) => held.any(|message| message.offset == answers),
                     None => self.asked(open.direction, number),
                 };
@@ -251,7 +269,8 @@ impl ExchangeOrder {
             let message = side.held.front()?;
             let free = matches!(side.now, MessageFate::None | MessageFate::Held);
             let start = message.start();
-            let goes = any || self.may_go(sides, (d, &start), message.transaction);
+            let goes =
+                any || self.may_go(sides, (d, &start), (message.transaction, &message.paired));
             (free && goes).then_some((d, message.number))
         };
         let fronts = [Direction::Forward, Direction::Reverse].map(front);
@@ -279,6 +298,11 @@ pub(super) trait TakesTurns: MessageSink + Sized {
     fn order_there(state: &Self::State) -> Option<&ExchangeOrder>;
     /// The request of this direction that begins there may be answered yet.
     fn waits(state: &Self::State, direction: Direction, offset: u64) -> bool;
+    /// A message comes: what it answers. Asked for each in the order in which they come, whenever their turn is.
+    fn pair(&mut self, at: &mut StreamContext<'_, Self::State>, start: &MessageStart<'_>)
+    -> Paired;
+    /// What the message answers whose turn it is next.
+    fn has_paired(&mut self, paired: Paired);
     /// It is the turn of what is told from here on, or not any more.
     fn passes(&mut self, passing: bool);
 
@@ -343,7 +367,8 @@ pub(super) trait TakesTurns: MessageSink + Sized {
         let Some(open) = order.open else {
             return;
         };
-        let waits = Self::waits(at.state, open.direction, open.offset);
+        let waits = Self::waits(at.state, open.direction, open.offset)
+            || order.has_answer(open.direction, open.offset);
         let answer = order.sides[open.direction.flip().index()].now;
         if !waits && matches!(answer, MessageFate::None | MessageFate::Held) {
             order.open = None;
@@ -392,8 +417,10 @@ pub(super) trait TakesTurns: MessageSink + Sized {
         at: &mut StreamContext<'_, Self::State>,
         order: &mut ExchangeOrder,
         start: &MessageStart<'_>,
+        paired: Paired,
     ) {
         self.passes(true);
+        self.has_paired(paired);
         let taken = self.takes_message(at, start);
         if taken {
             self.start(at, start);
@@ -408,7 +435,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
         if order.open.is_none()
             && start.kind == Kind::Request
             && pairs(start.protocol)
-            && Self::waits(at.state, d, start.offset)
+            && (Self::waits(at.state, d, start.offset) || order.has_answer(d, start.offset))
         {
             order.open = Some(OpenExchange {
                 direction: d,
@@ -429,7 +456,7 @@ pub(super) trait TakesTurns: MessageSink + Sized {
         at.cx.budget.give(message.charged);
         order.charged = order.charged.saturating_sub(message.charged);
         self.as_it_was(at, d, message.packet, |outputs, at| {
-            outputs.tell_start(at, order, &message.start());
+            outputs.tell_start(at, order, &message.start(), message.paired);
         });
         let written = *order.fate(d) == MessageFate::Written;
         for (packet, event) in message.events {
@@ -498,10 +525,13 @@ pub(super) trait TakesTurns: MessageSink + Sized {
         let Some(mut order) = self.order_of(at, true) else {
             return;
         };
-        self.expire(at, &mut order);
+        let paired = self.pair(at, start);
+        let answers = start.answers.or(paired.answers);
         let d = at.direction;
+        order.comes = paired.belongs.map(|offset| (d, offset));
+        self.expire(at, &mut order);
         // Answers come in the order of their requests: what an answer to a later one has passed over is lost.
-        while let (Some(open), Some(answers)) = (order.open, start.answers)
+        while let (Some(open), Some(answers)) = (order.open, answers)
             && open.direction != d
             && open.offset < answers
             && by_number(start.protocol).is_none()
@@ -535,10 +565,12 @@ pub(super) trait TakesTurns: MessageSink + Sized {
                 self.tell_held(at, &mut order, asks, message);
             }
         }
-        if !order.holds(d) && order.may_go(at.sides, (d, start), number) {
-            self.tell_start(at, &mut order, start);
+        let goes = !order.holds(d) && order.may_go(at.sides, (d, start), (number, &paired));
+        order.comes = None;
+        if goes {
+            self.tell_start(at, &mut order, start, paired);
         } else {
-            let mut message = OrderedMessage::new(at.cx, start, number);
+            let mut message = OrderedMessage::new(at.cx, start, number, paired);
             message.number = order.next;
             message.charged = size_of::<OrderedMessage>() + allocated(message.head.capacity());
             order.next += 1;

@@ -258,11 +258,14 @@ pub struct Outputs {
 macro_rules! to_chosen {
     // Written messages are counted.
     ([] $kind:ident $self:ident $at:ident end ($end:ident)) => {
+        // What waits for its turn was paired when it came.
+        if !$self.passing
+            && let Some(pairing) = &mut $at.state.pairing
+        {
+            pairing.ended($at.direction, $end);
+        }
         if $self.is_ordered() {
             return $self.turn_end($at, $end);
-        }
-        if let Some(pairing) = &mut $at.state.pairing {
-            pairing.ended($at.direction, $end);
         }
         let takes = $end.whole || $self.is_full() || $at.state.passed_over[$at.direction.index()];
         if !takes && $self.takes($at.flow) {
@@ -285,7 +288,7 @@ macro_rules! to_chosen {
     };
     ([] $kind:ident $self:ident $at:ident stream_gap ($gap:ident)) => {
         if $self.pairs && $self.takes($at.flow) {
-            kept($at.cx, &mut $at.state.pairing).gap($at.cx, $at.direction);
+            kept($at.cx, &mut $at.state.pairing).gap($at.cx, $at.direction, $gap);
         }
         if $self.is_ordered() {
             $self.turn_due($at);
@@ -598,6 +601,23 @@ impl TakesTurns for Outputs {
         pairing.is_some_and(|pairing| pairing.waits(direction, offset))
     }
 
+    fn pair(
+        &mut self,
+        at: &mut StreamContext<'_, OutputState>,
+        start: &MessageStart<'_>,
+    ) -> Paired {
+        if !self.pairs || !self.takes(at.flow) {
+            return Paired::default();
+        }
+        let way = (at.direction, at.flow.transport);
+        let pairing = kept(at.cx, &mut at.state.pairing);
+        pairing.message(at.cx, way, at.sides, start)
+    }
+
+    fn has_paired(&mut self, paired: Paired) {
+        self.paired = paired;
+    }
+
     fn passes(&mut self, passing: bool) {
         self.passing = passing;
     }
@@ -868,10 +888,15 @@ impl Outputs {
         start: &MessageStart<'_>,
     ) -> bool {
         if self.pairs && self.takes(at.flow) {
-            let way = (at.direction, at.flow.transport);
+            if !self.passing {
+                self.paired = self.pair(at, start);
+            }
             let pairing = kept(at.cx, &mut at.state.pairing);
-            self.paired = pairing.message(at.cx, way, at.sides, start);
             self.file = pairing.file(at.cx, start);
+            let passed = pairing.passed();
+            if let Some(json) = &mut self.table.json {
+                json.has_passed(passed);
+            }
             self.went_over(at, start);
         }
         let chosen = self.messages.is_all() || {

@@ -2,7 +2,15 @@
 //!
 //! Of HTTP the framer says it, as it has to know. Of other protocols it is found here, where an output shows it: by what a response
 //! repeats of its request, or by order. No time is shown that could be another request's: what was lost, and what was sent before
-//! the capture began, makes the count begin anew.
+//! the capture began, makes the count begin anew. That needs a request of which it is known where its answer begins:
+//!
+//! ```text
+//!   client   /1   /2         [lost]          /4                    a client that waits has heard all answers when it goes on:
+//!   server           1    2          3             4               what begins exactly there is the answer to /4
+//!
+//!   client   /1 /2     /3     /4                                   one that does not may have heard the first of several:
+//!   server          1      2      3     4                          once this was seen, nothing but a silence tells
+//! ```
 
 use super::open_files::OpenFiles;
 use super::output::{kept, take_kept};
@@ -12,12 +20,14 @@ use crate::base::message::{Extent, Kind};
 use crate::base::protocol::Name;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::DigestKey;
-use crate::base::stream::Side;
+use crate::base::stream::{Gap, Side};
 use crate::base::time::Timestamp;
-use crate::message::{Answers, Asks, ByNumber, InOrder, LISTENS, MessageEnd, MessageStart};
+use crate::message::{
+    Answers, Asks, ByNumber, InOrder, LISTENS, MessageEnd, MessageStart, Recipients,
+};
 use crate::message::{
     FieldValue, asked_name, asks_for, by_number, fields, goes_on, has_one_answer, in_order,
-    listed_fields, transaction, uses_files,
+    listed_fields, short_transaction, transaction, uses_files,
 };
 use std::collections::VecDeque;
 use std::hash::Hasher as _;
@@ -25,10 +35,13 @@ use std::time::Duration;
 
 /// Requests of a connection that are remembered, 16 KiB of them: clients of Redis send some hundreds ahead. For one more the oldest is forgotten, and with it
 /// the count of those that are answered by order.
-const REQUESTS: usize = 256;
+pub(super) const REQUESTS: usize = 256;
 /// Behind a silence as long as this, and a response, nothing is waited for any more, most likely: the count begins anew. Servers
 /// take less for nearly all they are asked.
 const SILENCE: Duration = Duration::from_secs(1);
+/// Turns of a client, with all of their answers, behind which one whose beginning was not captured is believed to wait for these.
+// One that sends ahead shows it when the server has answered before it had the next request, as half of its answers are.
+const TURNS: u8 = 8;
 /// The same octets with the same number, so long behind each other at most, are one request that was sent again: resolvers and SIP give
 /// up after half a minute (RFC 1035, 7.2; RFC 3261, 17.1.1.2), and a poll that was not answered comes again after minutes.
 const SENT_AGAIN: Duration = Duration::from_secs(60);
@@ -69,12 +82,20 @@ struct OpenRequest {
     offset: u64,
     ack: Option<u64>,
     time: Timestamp,
+    /// Where it ends, if that is known.
+    end: Option<u64>,
+    /// It was sent when all others had their answers, if its client waits for these, or right behind one of which that is so.
+    leads: bool,
     /// What its response repeats, or how it is answered.
     number: u64,
+    /// What a response repeats that tells less.
+    short: Option<u64>,
     /// Its answer has begun.
     begun: bool,
     /// So many messages that end an answer are to come.
     left: u16,
+    /// It names one more for whom a later one is answered.
+    adds: bool,
     /// It may have none.
     perhaps: bool,
     /// Nothing else waited when it was sent.
@@ -99,7 +120,7 @@ enum Muted {
 }
 
 /// What is known of a message that begins.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Paired {
     /// When the request was captured that it answers.
     pub(super) asked: Option<Timestamp>,
@@ -107,12 +128,21 @@ pub(super) struct Paired {
     pub(super) answers: Option<u64>,
     /// The same of a message that is a part of an answer, the last of which is still to come.
     pub(super) part_of: Option<u64>,
-    /// What was asked for, where the answer does not say it.
-    pub(super) about: Option<&'static str>,
+    /// Where the request begins to which it belongs, whatever part of its answer it is.
+    pub(super) belongs: Option<u64>,
+    /// A number for what was asked for, where the answer does not say it.
+    about: Option<u8>,
     /// It answers something, and the capture has had no request that this could be.
     pub(super) unasked: bool,
     /// It answers the request with which its connection went over to HTTP/2, which has no stream.
     pub(super) went_over: bool,
+}
+
+impl Paired {
+    /// What was asked for, where the answer, of this protocol, does not say it.
+    pub(super) fn about(&self, protocol: &str) -> Option<&'static str> {
+        asked_name(protocol, self.about?)
+    }
 }
 
 /// What is kept of a connection.
@@ -133,9 +163,37 @@ pub(crate) struct Pairing {
     forgot: bool,
     /// Nothing is missing that a response could answer.
     counts: bool,
+    /// So many requests were there before octets of their stream were missing: their answers come in order all the same.
+    counted: usize,
+    /// Since something was missing: requests that there were at least, and answers that there may have been.
+    owed: u32,
+    given: u32,
+    /// Answers since the last request that may be to requests in a hole that is not known of yet.
+    spare: u32,
+    /// The client has sent requests before it had the answers to those of an earlier turn.
+    overlaps: bool,
+    /// It was seen to have waited for all of them; so many turns of it had all of their answers since the count was lost.
+    has_waited: bool,
+    watched: u8,
+    /// Nothing was counted since the capture began in the middle of the connection.
+    middle: bool,
+    /// Where the last request begins that asks for an answer, and what it has acknowledged.
+    asked: Option<(u64, Option<u64>)>,
+    /// The direction of requests.
+    client: Option<Direction>,
+    /// By direction: octets are missing right before what comes next; what the last message acknowledged.
+    gapped: [bool; 2],
+    heard: [Option<u64>; 2],
+    /// The last request leads, or is sent in one turn with one that does.
+    led: bool,
+    /// Where requests begin whose answers are missing, since it was asked for them.
+    passed: Vec<u64>,
     /// Nothing can be counted any more.
     stopped: bool,
     muted: Muted,
+    /// Those for whom a request is answered each, where that is done; that is not known, as something was missing.
+    each: Option<u16>,
+    each_unknown: bool,
     /// A client takes part in what others publish.
     listens: bool,
     /// When the last message began, and that it was none that waits for an answer.
@@ -193,15 +251,26 @@ impl Pairing {
             Extent::Known(len) => Some(start.offset.saturating_add(len)),
             Extent::Open | Extent::ToClose => None,
         };
+        if start.kind == Kind::Request {
+            self.client = Some(direction);
+        }
         if due.is_some_and(|due| due != start.offset) {
-            self.lost(cx, Some((direction, start.offset)));
+            // What lies behind a hole up to a message belongs to what it hides.
+            if !std::mem::replace(&mut self.gapped[i], true) || order.is_none() {
+                self.lost(cx, Some((direction, start.offset)));
+            }
+            if due == Some(u64::MAX) {
+                // Of what was sent before the capture began nobody knows anything.
+                self.middle = true;
+            }
         }
         self.open[i] = self.next[i].is_none() && start.kind == Kind::Request;
         let paired = match start.kind {
             Kind::Request => {
                 let alone = self.last && due == Some(start.offset);
                 self.last = order.is_some_and(|order| (order.last)(start.head));
-                self.request(cx, (direction, transport), start, order, alone);
+                let heard = sides[direction.flip().index()].delivered;
+                self.request(cx, (direction, transport), (start, heard), order, alone);
                 Paired::default()
             }
             Kind::Response => {
@@ -226,17 +295,36 @@ impl Pairing {
         };
         self.seen_at = start.time;
         self.quiet = start.kind != Kind::Request;
+        self.gapped[i] = false;
+        self.heard[i] = start.ack.or(self.heard[i]);
         paired
     }
 
     /// Octets are missing, which may have been messages.
-    pub(super) fn gap(&mut self, cx: &mut Context, direction: Direction) {
+    pub(super) fn gap(&mut self, cx: &mut Context, direction: Direction, gap: &Gap) {
         // Where the length of the message at hand is known, what follows it tells whether messages are missing; and one that goes on
         // lacks octets of its own.
         let i = direction.index();
         self.lacks[i] = true;
-        if self.next[i].is_none() && !self.open[i] {
-            self.lost(cx, None);
+        let behind = gap.len.map(|len| gap.offset.saturating_add(len));
+        match (self.next[i], behind) {
+            // Its first message tells.
+            _ if !self.seen[i] => {}
+            (None, _) => {
+                self.gapped[i] = true;
+                if !self.open[i] {
+                    self.lacks_some(cx, direction, false);
+                }
+            }
+            (Some(next), Some(behind))
+                if behind > next && in_order(self.protocol.text()).is_some() =>
+            {
+                self.next[i] = Some(behind);
+                if !std::mem::replace(&mut self.gapped[i], true) {
+                    self.lacks_some(cx, direction, true);
+                }
+            }
+            (Some(_), _) => {}
         }
     }
 
@@ -262,41 +350,67 @@ impl Pairing {
         cx.budget
             .give(self.requests.len() * size_of::<OpenRequest>());
         self.requests.clear();
+        self.counted = 0;
     }
 
     /// Octets are missing, and what stands behind them begins here.
     fn lost(&mut self, cx: &mut Context, behind: Option<(Direction, u64)>) {
         let name = self.protocol.text();
-        let waits = in_order(name).map(|order| order.waits);
-        self.counts = false;
-        match (waits, by_number(name)) {
+        match (in_order(name), by_number(name), behind) {
             // Of HTTP the framer tells what is answered, whatever is lost.
-            (None, None | Some(ByNumber::Once)) => {}
-            (Some(false), _) => {
-                // So is it with one that was sent when all others had their answers.
-                let first = behind.and_then(|(direction, offset)| {
-                    let answered_there = |r: &OpenRequest| {
-                        r.alone && r.direction != direction && r.ack == Some(offset)
-                    };
-                    self.requests.iter().position(answered_there)
-                });
-                self.counts = first.is_some();
-                for _ in 0..first.unwrap_or(self.requests.len()) {
-                    self.take(cx, 0);
-                }
+            (None, None | Some(ByNumber::Once), _) => self.counts = false,
+            (Some(_), _, Some((direction, _))) => self.lacks_some(cx, direction, true),
+            (Some(_), _, None) => {
+                self.clear(cx);
+                (self.counts, self.given) = (false, u32::MAX);
             }
-            // What begins exactly where a client that waits expected its answer is that answer.
-            _ => {
-                let before = self.requests.len();
-                self.requests.retain(|request| {
+            // What begins exactly where the answer to a request was expected is that answer.
+            (None, Some(ByNumber::Again), _) => {
+                self.counts = false;
+                self.forget(cx, |request| {
                     behind.is_some_and(|(direction, offset)| {
                         request.direction != direction && request.ack == Some(offset)
                     })
                 });
-                let forgotten = before - self.requests.len();
-                cx.budget.give(forgotten * size_of::<OpenRequest>());
             }
         }
+    }
+
+    /// Octets are missing in a direction; `messages`: a message at least is among them.
+    fn lacks_some(&mut self, cx: &mut Context, direction: Direction, messages: bool) {
+        if in_order(self.protocol.text()).is_none() {
+            return self.lost(cx, None);
+        }
+        self.each_unknown = true;
+        if std::mem::take(&mut self.counts) {
+            self.counted = self.requests.len();
+            self.owed = u32::try_from(self.counted).unwrap_or(u32::MAX);
+            self.given = self.spare;
+            self.watched = 0;
+        }
+        if self.client == Some(direction) {
+            self.owed = self.owed.saturating_add(messages.into());
+        } else {
+            // Any number of answers.
+            (self.counted, self.given) = (0, u32::MAX);
+        }
+        if self.overlaps {
+            // Behind those that are counted nobody will ever know which is answered.
+            let mut left = self.counted;
+            self.forget(cx, |request| {
+                let counted = left > 0;
+                left = left.saturating_sub(1);
+                counted || request.alone
+            });
+        }
+    }
+
+    /// Forgets requests that need not be kept.
+    fn forget(&mut self, cx: &mut Context, keep: impl FnMut(&OpenRequest) -> bool) {
+        let before = self.requests.len();
+        self.requests.retain(keep);
+        let forgotten = before - self.requests.len();
+        cx.budget.give(forgotten * size_of::<OpenRequest>());
     }
 
     fn take(&mut self, cx: &mut Context, place: usize) -> Option<OpenRequest> {
@@ -309,13 +423,22 @@ impl Pairing {
         &mut self,
         cx: &mut Context,
         (direction, transport): (Direction, Transport),
-        start: &MessageStart<'_>,
+        (start, heard): (&MessageStart<'_>, u64),
         order: Option<&InOrder>,
         alone: bool,
     ) {
         let mut copied = None;
-        let (mut left, mut perhaps) = (1, false);
+        let (mut left, mut perhaps, mut adds) = (1, false, false);
+        let (mut leads, mut is_alone) = (false, false);
         let asks = order.map(|order| (order, self.asks(order, start.head)));
+        if self
+            .requests
+            .front()
+            .is_some_and(|r| r.begun && r.left == u16::MAX)
+        {
+            // Its client goes on: it has had all answers.
+            self.take(cx, 0);
+        }
         let number = match asks {
             _ if self.stopped => return,
             None => {
@@ -355,9 +478,18 @@ impl Pairing {
                 | Asks::Alone(number)
                 | Asks::Listens(number, _)
                 | Asks::Perhaps(number)
+                | Asks::Recipients(_, number)
                 | Asks::SpeaksUp(number)),
             )) => {
+                is_alone = matches!(
+                    asked,
+                    Asks::Alone(_) | Asks::Recipients(Recipients::Each, _)
+                );
                 match asked {
+                    Asks::Recipients(recipients, _) => {
+                        left = self.recipients(recipients);
+                        adds = recipients == Recipients::More;
+                    }
                     Asks::Listens(_, messages) => {
                         left = messages.max(1);
                         self.listens = true;
@@ -366,13 +498,19 @@ impl Pairing {
                     _ => {}
                 }
                 let silent = self.quiet && start.time.since(self.seen_at) >= SILENCE;
-                let anew = order.waits || silent || alone;
-                if matches!(asked, Asks::Alone(_)) || !self.counts && anew {
+                if is_alone || !self.counts && (silent || alone) {
                     self.clear(cx);
-                    self.counts = true;
+                    (self.counts, self.middle) = (true, false);
                 }
+                leads = self.leads(order, direction, (start, heard));
+                self.led = leads;
+                self.spare = 0;
+                self.asked = Some((start.offset, start.ack));
                 if !self.counts {
-                    return;
+                    self.owed = self.owed.saturating_add(1);
+                    if !leads {
+                        return;
+                    }
                 }
                 number
             }
@@ -397,15 +535,92 @@ impl Pairing {
             offset: start.offset,
             ack: start.ack,
             time: start.time,
+            end: self.next[direction.index()],
+            leads,
             number,
+            short: short_transaction(start.protocol, transport, Kind::Request, start.head),
             begun: false,
             left,
+            adds,
             perhaps,
-            alone: alone || matches!(asks, Some((_, Asks::Alone(_)))),
+            alone: alone || is_alone,
             doubtful: false,
             asks: asks_for(start.protocol, start.head),
             copied,
         });
+    }
+
+    /// How often a request is answered that says this of those for whom one is.
+    fn recipients(&mut self, what: Recipients) -> u16 {
+        match what {
+            Recipients::Count => self.each = Some(0),
+            Recipients::None => {
+                self.each = self.each.map(|_| 0);
+                self.each_unknown = false;
+            }
+            Recipients::More => {}
+            Recipients::Each => {
+                let each = self.each.replace(0);
+                self.each = self.each.filter(|_| each.is_some());
+                return match each {
+                    Some(_) if self.each_unknown => u16::MAX,
+                    Some(each) => each.max(1),
+                    None => 1,
+                };
+            }
+        }
+        1
+    }
+
+    /// Where the answer to a request begins that is about to be pushed is known if its client waits for answers.
+    /// `heard`: how far the other stream has come.
+    fn leads(
+        &mut self,
+        order: &InOrder,
+        direction: Direction,
+        (start, heard): (&MessageStart<'_>, u64),
+    ) -> bool {
+        let i = direction.index();
+        // Of those that are lost some may have been sent in one turn with it.
+        let hears_more = match self.heard[i] {
+            Some(heard) => start.ack > Some(heard),
+            None => !self.gapped[i],
+        };
+        if order.waits {
+            // It has not waited if it has heard nothing since the last one.
+            let last = self.asked.map(|(_, heard)| heard);
+            self.overlaps |= last.is_some_and(|heard| start.ack.is_some() && start.ack <= heard);
+            return !self.overlaps && (hears_more || !self.gapped[i]);
+        }
+        if self.counts && hears_more && start.ack.is_some_and(|ack| ack <= heard) {
+            // All that it had heard of is counted.
+            let waiting = self.requests.iter().any(|r| !r.perhaps);
+            self.overlaps |= waiting;
+            self.has_waited |= !waiting && self.heard[i].is_some();
+        }
+        match hears_more {
+            _ if self.gapped[i] => false,
+            true if self.counts => true,
+            // Nothing is known of its ways: a turn of it with all of its answers has to go ahead.
+            true if !self.has_waited => {
+                let waited = self.watched == 0 || self.given >= self.owed;
+                self.watched = if waited {
+                    self.watched.saturating_add(1)
+                } else {
+                    0
+                };
+                (self.owed, self.given) = (0, 0);
+                self.is_trusted()
+            }
+            true => self.given >= self.owed,
+            false => self.led,
+        }
+    }
+
+    /// The client is known to wait for its answers, as far as it was seen.
+    fn is_trusted(&self) -> bool {
+        let turns = if self.middle { TURNS } else { 1 };
+        !self.overlaps && (self.has_waited || self.watched > turns)
     }
 
     /// How a request is answered, by itself and by those before it.
@@ -435,6 +650,7 @@ impl Pairing {
         Some(Paired {
             asked,
             answers: Some(offset),
+            belongs: Some(offset),
             ..Paired::default()
         })
     }
@@ -455,27 +671,37 @@ impl Pairing {
     ) -> Option<Paired> {
         let number = transaction(start.protocol, transport, start.head)?;
         let mut all = self.requests.iter();
-        let place = all.position(|r| r.number == number && r.direction != direction)?;
+        let place = all.position(|r| r.number == number && r.direction != direction);
+        let place = place.or_else(|| {
+            let short = short_transaction(start.protocol, transport, Kind::Response, start.head)?;
+            let is = |r: &OpenRequest| r.short == Some(short) && r.direction != direction;
+            let place = self.requests.iter().position(is)?;
+            // Where several are so called nobody knows which it is.
+            let others = self.requests.iter().skip(place + 1);
+            (!others.clone().any(is)).then_some(place)
+        })?;
         let found = *self.requests.get(place)?;
         if !Self::fits(&found, direction, start) {
             return None;
         }
         let asked = Some(found.time);
         // Ahead of the answer proper there may be others (1xx).
+        let belongs = Some(found.offset);
         if is_interim(start.protocol, transport, start.head) {
             return Some(Paired {
                 asked,
+                belongs,
                 ..Paired::default()
             });
         }
-        let asks = found.asks;
-        let about = asks.and_then(|asks| asked_name(start.protocol, asks));
+        let about = found.asks;
         if goes_on(start.protocol, start.head) {
             let request = self.requests.get_mut(place)?;
             let first = !std::mem::replace(&mut request.begun, true);
             return Some(Paired {
                 asked: asked.filter(|_| first),
-                part_of: Some(found.offset),
+                part_of: belongs,
+                belongs,
                 about,
                 ..Paired::default()
             });
@@ -483,7 +709,8 @@ impl Pairing {
         self.take(cx, place);
         Some(Paired {
             asked,
-            answers: Some(found.offset),
+            answers: belongs,
+            belongs,
             about,
             ..Paired::default()
         })
@@ -515,6 +742,11 @@ impl Pairing {
         unasked
     }
 
+    /// Where requests begin, in the direction of the last one, whose answers are missing, since this was asked last.
+    pub(super) fn passed(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.passed)
+    }
+
     /// By direction: octets are missing.
     pub(super) const fn lacks(&self) -> [bool; 2] {
         self.lacks
@@ -542,45 +774,119 @@ impl Pairing {
     ) -> Option<Paired> {
         let listens = if self.listens { LISTENS } else { 0 };
         loop {
-            let oldest = self.requests.front_mut()?;
-            if !Self::fits(oldest, direction, start) {
+            if !self.counts && self.counted == 0 && !self.found_again(cx, direction, start, order) {
+                self.given = self.given.saturating_add(1);
+                // The server has answered before it had the last request: that has not waited.
+                self.overlaps |= self.asked.is_some_and(|(offset, heard)| {
+                    heard.is_some_and(|heard| heard <= start.offset)
+                        && start.ack.is_some_and(|ack| ack <= offset)
+                });
                 return None;
             }
+            let oldest = self.requests.front();
+            let Some(oldest) = oldest.filter(|r| Self::fits(r, direction, start)) else {
+                self.spare = self.spare.saturating_add(1);
+                return None;
+            };
+            // What was sent in a later turn has not waited for this.
+            let mut later = self.requests.iter().map(|r| r.ack);
+            let overlaps = !self.overlaps
+                && !oldest.perhaps
+                && later
+                    .find(|ack| *ack > oldest.ack)
+                    .is_some_and(|ack| ack <= Some(start.offset));
+            let oldest = self.requests.front_mut()?;
             let begun = oldest.begun;
-            let asked = Some(oldest.time);
-            let answers = Some(oldest.offset);
+            let belongs = Some(oldest.offset);
+            let interim = Paired {
+                asked: Some(oldest.time),
+                belongs,
+                ..Paired::default()
+            };
+            // Only the first of several messages is told as the answer.
+            let first = Paired {
+                answers: belongs,
+                ..interim
+            };
+            let part = Paired {
+                belongs,
+                ..Paired::default()
+            };
             let mut answer = (order.answers)(oldest.number | listens, start.head);
             if answer == Answers::Ends && oldest.left > 1 {
-                oldest.left -= 1;
+                // Of an unknown number there is no last one.
+                oldest.left -= u16::from(oldest.left < u16::MAX);
                 answer = Answers::Part;
             }
+            self.overlaps |= overlaps && !matches!(answer, Answers::Nothing | Answers::Skips);
             match answer {
                 Answers::Nothing => return None,
-                Answers::Interim => {
-                    return Some(Paired {
-                        asked,
-                        ..Paired::default()
-                    });
+                Answers::Interim => return Some(interim),
+                Answers::Part => oldest.begun = true,
+                Answers::Ends if oldest.adds => {
+                    self.each = self.each.map(|each| each.saturating_add(1));
+                    self.answered_first(cx);
                 }
-                Answers::Part => {
-                    oldest.begun = true;
-                    return (!begun).then_some(Paired {
-                        asked,
-                        answers,
-                        ..Paired::default()
-                    });
+                Answers::Ends | Answers::Fails => self.answered_first(cx),
+                Answers::Skips => {
+                    self.answered_first(cx);
+                    continue;
                 }
-                Answers::Ends | Answers::Fails => {
-                    self.take(cx, 0);
-                    return (!begun).then_some(Paired {
-                        asked,
-                        answers,
-                        ..Paired::default()
-                    });
-                }
-                Answers::Skips => drop(self.take(cx, 0)),
             }
+            return Some(if begun { part } else { first });
         }
+    }
+
+    /// The oldest request has its answer.
+    fn answered_first(&mut self, cx: &mut Context) {
+        self.take(cx, 0);
+        if self.counted > 0 {
+            self.counted -= 1;
+            self.given = self.given.saturating_add(1);
+        }
+    }
+
+    /// The count was lost: true where a request waits of which it is known that its answer begins here; it is the oldest now, and
+    /// the count goes on with it.
+    fn found_again(
+        &mut self,
+        cx: &mut Context,
+        direction: Direction,
+        start: &MessageStart<'_>,
+        order: &InOrder,
+    ) -> bool {
+        let found = self.requests.iter().rposition(|request| {
+            let trusted = request.alone
+                || request.leads && (order.waits && !self.overlaps || self.is_trusted());
+            // A client that waits has sent nothing behind the request that is answered.
+            let newest = order.waits && start.ack.is_some() && start.ack == request.end;
+            let begins = request.ack == Some(start.offset);
+            trusted && (begins || newest) && Self::fits(request, direction, start)
+        });
+        // All of its turn are answered in order.
+        let Some(found) = found.map(|found| self.first_of_turn(found)) else {
+            return false;
+        };
+        let number = self.requests.get(found).map_or(0, |r| r.number);
+        if (order.answers)(number, start.head) == Answers::Nothing {
+            return false;
+        }
+        for _ in 0..found {
+            let passed = self.take(cx, 0);
+            let passed = passed.filter(|r| !(r.perhaps || r.doubtful || r.begun));
+            self.passed.extend(passed.map(|r| r.offset));
+        }
+        (self.counts, self.middle, self.owed, self.given) = (true, false, 0, 0);
+        true
+    }
+
+    /// The place of the first request that was sent in one turn with the one at `place`.
+    fn first_of_turn(&self, place: usize) -> usize {
+        let Some(ack) = self.requests.get(place).map(|r| r.ack) else {
+            return place;
+        };
+        let before = self.requests.iter().take(place).rev();
+        place - before.take_while(|r| r.leads && r.ack == ack).count()
     }
 }
 

@@ -615,7 +615,10 @@ fn requests_say_what_they_ask_for_and_how_long_that_took() {
     let last = &found[4];
     assert_eq!(
         (&last["response"]["status"], &last["comment"]),
-        (&0.into(), &"there is no response in the capture".into())
+        (
+            &0.into(),
+            &"no response to it was found in the capture".into()
+        )
     );
 }
 

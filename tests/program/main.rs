@@ -18,6 +18,7 @@ mod datagrams;
 mod dicom;
 mod docs;
 mod dump;
+mod exchanges;
 mod facts;
 mod failures;
 mod files;

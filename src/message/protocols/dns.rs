@@ -16,6 +16,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     alpn: &["dot"],
     kind: Some(kind),
     transaction: Some(|transport, m| Some(transaction(m.get(length_len(transport)..)?))),
+    short_transaction: Some(short_transaction),
     one_answer: true,
     fields: Some(fields),
     field_names: FIELD_NAMES,
@@ -53,12 +54,24 @@ impl LengthProtocol for Dns {
 /// The identifier and the question, which an answer repeats (RFC 1035, 4.1.2), in letters of any case. Answers to what is no query need
 /// not repeat it (RFC 2136, 3.8).
 fn transaction(m: &[u8]) -> u64 {
-    let is_query = octet(m, 2) & 0x78 == 0;
-    let rest = m.get(12..).filter(|_| is_query).unwrap_or_default();
+    let asks = is_query(m) && number(m, 4, 2) > 0;
+    let rest = m.get(12..).filter(|_| asks).unwrap_or_default();
     let name = rest.iter().position(|octet| *octet == 0);
     // Name, type and class.
     let question = name.and_then(|end| rest.get(..end + 5));
     transaction_number((m.get(..2), question.map(<[u8]>::to_ascii_lowercase)))
+}
+
+/// It is a query, or an answer to one (RFC 1035, 4.1.1).
+fn is_query(m: &[u8]) -> bool {
+    octet(m, 2) & 0x78 == 0
+}
+
+/// The identifier alone, where an answer does not repeat the question: servers leave it out where they refuse, or cannot read it.
+fn short_transaction(transport: Transport, kind: Kind, m: &[u8]) -> Option<u64> {
+    let m = m.get(length_len(transport)..)?;
+    let failed = octet(m, 3) & 15 != 0 && number(m, 4, 2) == 0;
+    (m.len() >= HEADER && is_query(m) && (kind == Kind::Request || failed)).then(|| number(m, 0, 2))
 }
 
 /// How it is recognised in a datagram.

@@ -1,8 +1,11 @@
 //! HTTP/1.x (RFC 9112): requests, responses, and where they are to be found again after a loss.
 //!
 //! Whether a response has a body depends on its request (RFC 9112, 6.3), and a capture may have lost that request. So
-//! responses are matched to requests by acknowledgment numbers, which survive loss: a client that has read a response
-//! acknowledges all of it with its next request, and that request is answered from there on.
+//! responses are matched to requests by their order as long as nothing is missing, and else by acknowledgment numbers, which
+//! survive loss: a client that has read a response acknowledges all of it with its next request, and that request is answered
+//! from there on. That holds for a client that waits. One that sends ahead (RFC 9112, 9.3.2) acknowledges the end of one answer
+//! while others are to come, so of its requests, once the order is lost, none is answered for certain until both sides have been
+//! silent.
 //!
 //! Start lines are read in two ways. Where a message is searched for, behind a hole or at a start in the middle, only what can
 //! hardly be anything else is one ([`start_line`]): a method that is known, a version, a header line behind it. Where a message
@@ -23,9 +26,12 @@ use crate::base::flow::Direction;
 use crate::base::message::Kind;
 use crate::base::state::{Deserialize, Serialize};
 use crate::base::storage::allocated;
+use crate::base::stream::Side;
+use crate::base::time::Timestamp;
 use memchr::{memchr, memmem, memrchr};
 use std::collections::VecDeque;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// Methods of the IANA registry and of what is met on networks. A search finds only these: what is left of a lost header may stand right
 /// before one.
@@ -87,6 +93,9 @@ const FIELD_NAME: usize = 256;
 // Browsers keep a handful in flight; 1,024 entries take 32 KiB. A client that sends more without
 // reading answers loses only the exact match.
 const REQUESTS: usize = 1024;
+/// When a client goes on that has acknowledged everything so long ago, nothing was to come any more, most likely.
+// Servers take less for nearly all they are asked; clients that send ahead do so again sooner.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Its row.
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
@@ -685,6 +694,11 @@ struct PendingRequest {
     method: Method,
     /// Octets are missing right before it: the request that they held may have carried the same acknowledgment.
     after_gap: bool,
+    /// The same, where it is known how far the client had heard ahead of the hole: the requests that it hides were answered from
+    /// there on.
+    since: Option<u64>,
+    /// The client sends requests ahead: what it acknowledges says nothing of where its answer begins.
+    ahead: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -707,6 +721,20 @@ pub(crate) struct Http1 {
     interim: bool,
     /// A response was matched, and since then neither stream lacked anything: the next one answers the next request.
     counting: bool,
+    /// So many of the requests were there before the client's stream lacked something: their answers come in order all the same.
+    counted: usize,
+    /// Octets of the connection are missing.
+    lossy: bool,
+    /// The client has sent a request ahead of the answer to another one.
+    pipelines: bool,
+    /// What the last request has acknowledged, and when it was captured.
+    last_heard: Option<u64>,
+    last_asked: Timestamp,
+    /// Where the last response begins that was matched to no request.
+    unmatched: Option<u64>,
+    /// Each direction is in a body of chunks, and octets that are missing right before what comes next may be some of these.
+    in_chunks: [bool; 2],
+    lacks_chunks: [bool; 2],
     /// How far each direction's header section, or trailer, has been looked through.
     looked: [usize; 2],
     /// Each direction lacks octets right before what comes next.
@@ -768,48 +796,47 @@ impl Http1 {
     fn answer(&mut self, at: &Position, take: bool, interim: bool) -> Match {
         // A request that the server had not received cannot be what it answers.
         let seen = |r: &PendingRequest| at.ack.is_none_or(|ack| r.offset < ack);
-        // What the server has received and the capture lacks may be requests.
-        let heard = at.ack.is_none_or(|ack| at.other.delivered >= ack);
-        // Empty lines before a response are none of it: the request acknowledged what stands before them. So it is with octets
-        // that are no response at all, if they answer no other request.
-        let from = self.blank[at.direction.index()].unwrap_or(at.offset);
-        let near = |r: &PendingRequest| r.ack.filter(|ack| (from..=at.offset).contains(ack));
-        let mut exact = None;
-        for (i, request) in self.requests.iter().enumerate() {
-            if let Some(ack) = near(request)
-                && exact.is_none_or(|(_, last)| ack > last)
-                && seen(request)
-            {
-                exact = Some((i, ack));
-            }
-        }
-        let (index, sure) = match exact {
-            // The first of those with this acknowledgment is answered first.
-            // Behind an interim response the same request is still first.
-            _ if self.interim && self.counting => (0, true),
-            // Octets lost right before it may have held another request with this acknowledgment,
-            // answered first.
-            // Where requests stand before it, their answers were lost, or this is the answer to one of them.
-            Some((i, _)) => (i, i == 0 && !self.requests[i].after_gap),
-            // Neither stream lacked anything since the last match, so order is proof enough (RFC
-            // 9112, 9.3.2).
-            None if self.counting && heard => (0, true),
-            None => return Match::Unknown,
+        let (index, sure) = match self.counting || self.counted > 0 {
+            // Neither stream lacked anything since the last match, so order is proof (RFC 9112, 9.3.2), and the only one where a
+            // client sends ahead. What the server has received and the capture lacks comes behind the requests that are there.
+            true => (0, true),
+            false => match self.exact(at) {
+                // Octets lost right before it may have held another request with this acknowledgment, answered first.
+                // Where requests stand before it, their answers were lost, or this is the answer to one of them.
+                Some(i) => (i, i == 0 && !self.requests[i].after_gap),
+                None => {
+                    if take && !interim {
+                        self.unmatched = Some(at.offset);
+                    }
+                    return Match::Unknown;
+                }
+            },
         };
         // Nothing is taken: a response too many must not use up a request that comes later.
         let Some(request) = self.requests.get(index).copied().filter(seen) else {
             // One response more than requests that it can answer: the count is lost.
-            self.counting &= !take;
+            if take {
+                (self.counting, self.counted) = (false, 0);
+                self.unmatched = Some(at.offset);
+            }
             return Match::Unknown;
         };
+        // The next request did not wait for this answer.
+        let next = self.requests.get(index + 1).and_then(|next| next.ack);
+        if take && sure && next.is_some_and(|ack| ack <= at.offset) {
+            self.sends_ahead();
+        }
         if take {
             self.answered = (!interim).then_some(request.offset);
             // Those before it were answered by responses that the capture lost. An interim response
             // leaves its own request.
             self.requests
                 .drain(..if interim { index } else { index + 1 });
-            // A likely match may be one off; counting from it would carry the error on.
-            self.counting = sure;
+            // A likely match may be one off; counting from it would carry the error on. And what a hole hides comes ahead of all that
+            // stand behind it.
+            let hole = self.hole_before(at.direction.flip(), usize::from(interim));
+            self.counting = sure && hole.is_none();
+            self.counted = hole.filter(|_| sure).unwrap_or(0);
             self.interim = interim;
         }
         if sure {
@@ -817,6 +844,68 @@ impl Http1 {
         } else {
             Match::Likely(request.method)
         }
+    }
+
+    /// The first request that has acknowledged exactly what stands before a response at `at`, where that tells that it is answered.
+    fn exact(&mut self, at: &Position) -> Option<usize> {
+        // Empty lines before a response are none of it: the request acknowledged what stands before them. So it is with octets
+        // that are no response at all, if they answer no other request.
+        let from = self.blank[at.direction.index()].unwrap_or(at.offset);
+        let mut exact = None;
+        for (i, request) in self.requests.iter().enumerate() {
+            if let Some(ack) = request.ack
+                && (from..=at.offset).contains(&ack)
+                && exact.is_none_or(|(_, last)| ack > last)
+            {
+                exact = Some((i, ack));
+            }
+        }
+        let (i, ack) = exact?;
+        let request = self.requests[i];
+        if at.ack.is_some_and(|seen| request.offset >= seen) {
+            // The server had not received it, so this answers one before it: the client has not waited for that.
+            self.sends_ahead();
+            return None;
+        }
+        // Requests in the hole before it have had their answers only if these are there, or in a hole too: where there are none, the
+        // client has not waited.
+        let answered = |since: u64| {
+            let there = |offset: &u64| (since..ack).contains(offset);
+            self.unmatched.as_ref().is_some_and(there)
+        };
+        (!request.ahead && request.since.is_none_or(answered)).then_some(i)
+    }
+
+    /// How many requests stand ahead of the first hole in the client's stream, where there is one behind the first `from` of them.
+    fn hole_before(&self, client: Direction, from: usize) -> Option<usize> {
+        if !self.lossy {
+            return None;
+        }
+        let behind = self.requests.iter().skip(from);
+        let found = behind.clone().position(|r| r.after_gap).map(|i| from + i);
+        found.or_else(|| self.gapped[client.index()].then_some(self.requests.len()))
+    }
+
+    /// The client does not wait for answers: what its requests acknowledge tells nothing.
+    fn sends_ahead(&mut self) {
+        self.pipelines = true;
+        for request in &mut self.requests {
+            request.ahead = true;
+        }
+    }
+
+    /// Both sides have been silent for so long when a request at `at` was sent that all others have their answers.
+    fn is_alone(&self, at: &Position) -> bool {
+        let Side {
+            acknowledged,
+            acknowledged_at,
+            ..
+        } = at.other;
+        let silent = |since: Timestamp| at.time.since(since) >= SILENCE;
+        at.ack.is_some()
+            && acknowledged == at.ack
+            && acknowledged_at.is_some_and(silent)
+            && silent(self.last_asked)
     }
 
     fn begin_request(
@@ -842,15 +931,30 @@ impl Http1 {
         if self.requests.len() >= REQUESTS {
             // Counting would be wrong by the forgotten one.
             self.requests.pop_front();
-            self.counting = false;
+            (self.counting, self.counted) = (false, 0);
         }
         let after_gap = std::mem::take(&mut self.gapped[d]);
+        // Ahead of the first request of a whole connection nothing was heard.
+        let first = Some(at.other.origin).filter(|_| after_gap && at.other.from_start);
+        let heard = self.last_heard.or(first);
+        if heard.is_some() && at.ack.is_some() && at.ack <= heard {
+            self.pipelines = true;
+            // Nor did the one before wait, most likely, if nobody knows what stands ahead of that.
+            let last = self.requests.back_mut();
+            if let Some(last) = last.filter(|last| last.after_gap) {
+                last.ahead = true;
+            }
+        }
         self.requests.push_back(PendingRequest {
             offset: at.offset,
             ack: at.ack,
             method,
             after_gap,
+            since: heard.filter(|_| after_gap && !self.lacks_chunks[d]),
+            ahead: self.pipelines && !self.is_alone(at),
         });
+        self.last_heard = at.ack.or(self.last_heard);
+        self.last_asked = at.time;
         self.expected[d] = None;
         let has_body = !matches!(framing, BodyFraming::None | BodyFraming::Length(0));
         if fields.expects && has_body {
@@ -999,9 +1103,9 @@ impl Http1 {
         if n > 0 && behind[..n] != b"HTTP/1."[..n] {
             return Some(false);
         }
-        // A client acknowledges the end of a whole response when it sends its next request.
+        // A client that waits acknowledges the end of a whole response when it sends its next request.
         let asked = || self.requests.iter().any(|r| r.ack == Some(end));
-        if n == 0 && (self.heard == Some(end) || asked()) {
+        if n == 0 && !self.pipelines && (self.heard == Some(end) || asked()) {
             return Some(true);
         }
         None
@@ -1109,6 +1213,9 @@ impl Framer for Http1 {
                 self.begin_response(at, status, head, &fields, framing, behind)
             }
         };
+        if let Begin::Message { body, .. } = &begun {
+            self.in_chunks[d] = *body == MessageBody::Parts;
+        }
         // Only a decision ends the section. Undecided, how far it was looked through stays noted.
         if !matches!(begun, Begin::Wait(_) | Begin::NeedMore) {
             self.looked[d] = 0;
@@ -1120,41 +1227,10 @@ impl Framer for Http1 {
     /// A chunked body (RFC 9112, 7.1): each chunk with its line is one part, the trailer the last. The line end of the chunk
     /// before belongs to it, and is taken with the next line.
     fn part(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
-        let d = at.direction.index();
-        if self.trailer[d] {
-            return self.trailer(at, octets);
-        }
-        let declined = |body: &ExpectedBody| body.declined && at.offset == body.from;
-        if self.expected[d].as_ref().is_some_and(declined) {
-            // The server has declined the body: where a request stands in its place there is none.
-            match search(octets, at.next == Following::Octets, true, false) {
-                Found::At(0) => {
-                    self.expected[d] = None;
-                    return BodyPart::Last(0);
-                }
-                Found::Nowhere { keep: 0 } if at.next == Following::Octets => {
-                    return BodyPart::NeedMore;
-                }
-                _ => {}
-            }
-        }
-        let from = self.looked[d].min(octets.len());
-        let (read, size) = self.chunk[d].read(&octets[from..]);
-        let end = (from + read) as u64;
-        self.looked[d] = octets.len();
-        if size == ChunkSize::More && at.next == Following::Octets {
-            return BodyPart::NeedMore;
-        }
-        self.expected[d] = None;
-        self.looked[d] = 0;
-        self.chunk[d] = ChunkLine::default();
-        match size {
-            ChunkSize::Octets(size) => {
-                self.trailer[d] = size == 0;
-                BodyPart::Octets(end + size)
-            }
-            ChunkSize::More | ChunkSize::Bad => BodyPart::Refuse,
-        }
+        let part = self.chunk(at, octets);
+        self.in_chunks[at.direction.index()] &=
+            matches!(part, BodyPart::Octets(_) | BodyPart::NeedMore);
+        part
     }
 
     fn is_sure(&self, direction: Direction) -> bool {
@@ -1217,10 +1293,20 @@ impl Framer for Http1 {
         self.blank[direction.index()] = None;
         self.expected[direction.index()] = None;
         self.trailer[direction.index()] = false;
-        self.gapped[direction.index()] = true;
-        // A lost request or response makes every later count one off. Acknowledgments still match.
+        let in_chunks = std::mem::take(&mut self.in_chunks[direction.index()]);
+        if !std::mem::replace(&mut self.gapped[direction.index()], true) || in_chunks {
+            self.lacks_chunks[direction.index()] = in_chunks;
+        }
+        // A lost request or response makes every later count one off. Acknowledgments still match, and so does the order of the
+        // requests that stand before the hole, as long as no response is missing.
+        self.lossy = true;
+        match self.client == Some(direction) {
+            true if self.counting => self.counted = self.requests.len(),
+            true => {}
+            false => self.counted = 0,
+        }
         self.counting = false;
-        self.interim = false;
+        self.interim &= self.counted > 0;
     }
 
     fn refused(&mut self, direction: Direction, offset: u64) {
@@ -1236,6 +1322,45 @@ impl Framer for Http1 {
 }
 
 impl Http1 {
+    /// What follows of a body in chunks.
+    fn chunk(&mut self, at: &Position, octets: &[u8]) -> BodyPart {
+        let d = at.direction.index();
+        if self.trailer[d] {
+            return self.trailer(at, octets);
+        }
+        let declined = |body: &ExpectedBody| body.declined && at.offset == body.from;
+        if self.expected[d].as_ref().is_some_and(declined) {
+            // The server has declined the body: where a request stands in its place there is none.
+            match search(octets, at.next == Following::Octets, true, false) {
+                Found::At(0) => {
+                    self.expected[d] = None;
+                    return BodyPart::Last(0);
+                }
+                Found::Nowhere { keep: 0 } if at.next == Following::Octets => {
+                    return BodyPart::NeedMore;
+                }
+                _ => {}
+            }
+        }
+        let from = self.looked[d].min(octets.len());
+        let (read, size) = self.chunk[d].read(&octets[from..]);
+        let end = (from + read) as u64;
+        self.looked[d] = octets.len();
+        if size == ChunkSize::More && at.next == Following::Octets {
+            return BodyPart::NeedMore;
+        }
+        self.expected[d] = None;
+        self.looked[d] = 0;
+        self.chunk[d] = ChunkLine::default();
+        match size {
+            ChunkSize::Octets(size) => {
+                self.trailer[d] = size == 0;
+                BodyPart::Octets(end + size)
+            }
+            ChunkSize::More | ChunkSize::Bad => BodyPart::Refuse,
+        }
+    }
+
     /// A line that is no start line by the standard is one where a message has to begin: None while what stands behind it does
     /// not tell.
     fn lenient(&self, at: &Position, line: &[u8], behind: &[u8]) -> Option<bool> {
@@ -1422,7 +1547,6 @@ impl Http1 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::stream::Side;
 
     #[test]
     fn start_lines_are_told_from_others() {
@@ -1671,6 +1795,7 @@ mod tests {
             push: false,
             offset,
             ack: Some(ack),
+            time: Timestamp::default(),
             other: Side {
                 delivered: u64::MAX,
                 ..Side::default()

@@ -768,6 +768,17 @@ pub fn transaction(protocol: &str, transport: Transport, head: &[u8]) -> Option<
     transaction(transport, head)
 }
 
+/// The same of a response that repeats less of its request than others do, and of a request that may have such a response.
+pub fn short_transaction(
+    protocol: &str,
+    transport: Transport,
+    kind: Kind,
+    head: &[u8],
+) -> Option<u64> {
+    let read = BY_NAME.get(protocol)?.short_transaction?;
+    read(transport, kind, head)
+}
+
 /// A response of the protocol answers the one request that waits, where one alone does: it says nothing else of it.
 pub fn answered_alone(protocol: &str, transport: Transport) -> bool {
     transport == Transport::Sctp && BY_NAME.get(protocol).is_some_and(|row| row.answered_alone)
@@ -829,6 +840,14 @@ pub fn has_one_answer(protocol: &str) -> bool {
 /// How the responses of a protocol find their requests, where they do so by order alone.
 pub fn in_order(protocol: &str) -> Option<&'static InOrder> {
     BY_NAME.get(protocol)?.in_order
+}
+
+/// Messages of a stream of the protocol are paired by what their sides had heard of each other: by order, by a number, or in the streams
+/// that it carries. HTTP/1 asks for that itself, where it has to.
+pub(super) fn pairs(protocol: &str) -> bool {
+    let row = BY_NAME.get(protocol);
+    protocol == http2::PROTOCOL.name
+        || row.is_some_and(|row| row.in_order.is_some() || row.transaction.is_some())
 }
 
 /// A server of the protocol waits at this port, as its row says.

@@ -658,6 +658,7 @@ mod tests {
             push: true,
             offset: segments[0],
             ack: Some(ack),
+            time: crate::base::time::Timestamp::default(),
             other,
             next: Following::Octets,
             limit: 1 << 16,

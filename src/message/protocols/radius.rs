@@ -11,7 +11,12 @@ use crate::base::message::Kind;
 pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     name: "radius",
     kind: Some(|m| response_if(!matches!(octet(m, 0), 1 | 4 | 12 | 40 | 43))),
-    transaction: Some(|_, m| Some(number(m, 1, 1))),
+    transaction: Some(|_, m| Some(about(octet(m, 0)) << 8 | number(m, 1, 1))),
+    // Asked for its state, a server of accounting answers as one.
+    short_transaction: Some(|_, kind, m| {
+        let may = kind == Kind::Response || octet(m, 0) == STATUS;
+        may.then(|| number(m, 1, 1))
+    }),
     one_answer: true,
     summary: Some(summary),
     fields: Some(fields),
@@ -29,6 +34,20 @@ pub(super) static DATAGRAM: DatagramRow = DatagramRow {
     },
 };
 
+/// Status-Server (RFC 5997).
+const STATUS: u8 = 12;
+
+/// What a packet is about: each of these has answers, and identifiers, of its own (RFC 2865, 2866, 5176). Status-Server has those of
+/// access (RFC 5997, 3).
+const fn about(code: u8) -> u64 {
+    match code {
+        4 | 5 => 1,
+        40..=42 => 2,
+        43..=45 => 3,
+        _ => 0,
+    }
+}
+
 /// What a packet is (RFC 2865, 3).
 const CODES: &[(u64, &str)] = &[
     (1, "Access-Request"),
@@ -37,6 +56,8 @@ const CODES: &[(u64, &str)] = &[
     (4, "Accounting-Request"),
     (5, "Accounting-Response"),
     (11, "Access-Challenge"),
+    (12, "Status-Server"),
+    (13, "Status-Client"),
     (40, "Disconnect-Request"),
     (41, "Disconnect-ACK"),
     (42, "Disconnect-NAK"),

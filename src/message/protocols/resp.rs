@@ -970,6 +970,7 @@ mod tests {
             push: true,
             offset: segments[0],
             ack: Some(ack),
+            time: crate::base::time::Timestamp::default(),
             other: Side {
                 seen: true,
                 delivered: u64::MAX,

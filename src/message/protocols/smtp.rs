@@ -1,6 +1,6 @@
 //! SMTP (RFC 5321, RFC 3030).
 
-use super::super::in_order::{Answers, Asks, InOrder};
+use super::super::in_order::{Answers, Asks, InOrder, Recipients};
 use super::super::lines::{
     self, Effect, LineDialect, LineProtocol, Replies, code, contains_word, is_begun_greeting, words,
 };
@@ -23,13 +23,25 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
 static IN_ORDER: InOrder = InOrder {
     waits: false,
     last: is_last,
-    asks: |m| match m.get(..4) {
-        Some(verb) if verb.eq_ignore_ascii_case(b"LHLO") => Asks::Stops,
-        // Who sends a mail has had the reply to all that was sent before.
-        _ if is_mail(m) => Asks::Alone(0),
-        _ => Asks::Answer(0),
+    asks: |m| {
+        let is = |word: &[u8]| {
+            m.get(..4)
+                .is_some_and(|verb| verb.eq_ignore_ascii_case(word))
+        };
+        let recipients = match () {
+            // Who sends a mail has had the reply to all that was sent before.
+            () if is_mail(m) => Recipients::Each,
+            () if is(b"LHLO") => Recipients::Count,
+            () if is(b"MAIL") => Recipients::None,
+            () if is(b"RCPT") => Recipients::More,
+            () => return Asks::Answer(0),
+        };
+        Asks::Recipients(recipients, u64::from(recipients == Recipients::More))
     },
-    answers: |_, _| Answers::Ends,
+    answers: |asked, m| match (asked, m.first()) {
+        (1, Some(b'4' | b'5')) => Answers::Fails,
+        _ => Answers::Ends,
+    },
 };
 
 /// What a client sends is no command, which is one line.
@@ -160,6 +172,7 @@ mod tests {
             push: true,
             offset: segments[0],
             ack: Some(ack),
+            time: crate::base::time::Timestamp::default(),
             other: crate::base::stream::Side {
                 seen: true,
                 delivered: u64::MAX,

@@ -235,7 +235,7 @@ impl<'a> HarEntry<'a> {
             said.push("the request is incomplete in the capture");
         }
         match response {
-            None => said.push("there is no response in the capture"),
+            None => said.push("no response to it was found in the capture"),
             Some(response) if !response.whole => {
                 said.push("the response is incomplete in the capture");
             }

@@ -57,6 +57,9 @@ const REQUEST: &str = "request";
 const RESPONSE: &str = "response";
 /// Responses of a connection that wait for its end, to be told of without their requests if octets are missing: as many as requests wait.
 const UNASKED: usize = 64;
+/// An answer may be captured so long ahead of its request, where several captures were put into one: their clocks differ by no more,
+/// mostly.
+const EARLY: Duration = Duration::from_secs(1);
 /// A request of a datagram that is forgotten for others after so long will not be answered any more: resolvers give up after half a minute
 /// (RFC 1035, 7.2).
 const LATE: Duration = Duration::from_secs(60);
@@ -75,6 +78,8 @@ pub(crate) struct Json {
     asked: NumberedRequests<NumberedRequest>,
     /// Those that were answered, or not asked: the same answer may come again.
     told: NumberedRequests<()>,
+    /// Answers in datagrams and user messages that were captured ahead of their requests, or have none.
+    early: NumberedRequests<NumberedResponse>,
     /// Exchanges are told of which one half is missing: all messages are chosen.
     tells_missing: bool,
     /// Requests of the connection that ends next which wait for an answer.
@@ -85,6 +90,8 @@ pub(crate) struct Json {
     went_over: Option<(u64, EndedResponse)>,
     /// What the message answers that begins next.
     paired: Paired,
+    /// Where requests of its connection begin whose answers are missing, as that tells.
+    passed: Vec<u64>,
     /// The file that it is about, where it does not say that itself.
     file: String,
     /// The memory of a message that was at hand as a whole, for the next one.
@@ -102,6 +109,21 @@ struct NumberedRequest {
     frame: u64,
     summary: String,
     whole: bool,
+}
+
+/// The same of a response that came without one.
+#[derive(Debug, state::Serialize, state::Deserialize)]
+struct NumberedResponse {
+    flow: Flow,
+    /// That of its request.
+    direction: Direction,
+    protocol: Name,
+    time: Timestamp,
+    frame: u64,
+    summary: String,
+    whole: bool,
+    /// Its request is missing if none comes.
+    answers_one: bool,
 }
 
 /// What a message that was at hand had allocated.
@@ -145,11 +167,13 @@ impl Json {
             ended: None,
             asked: NumberedRequests::default(),
             told: NumberedRequests::default(),
+            early: NumberedRequests::default(),
             tells_missing: true,
             waiting: Vec::new(),
             lacks: [false; 2],
             went_over: None,
             paired: Paired::default(),
+            passed: Vec::new(),
             file: String::new(),
             spare: Spare::default(),
         }
@@ -177,6 +201,11 @@ impl Json {
         if self.tells_missing {
             self.waiting.extend(requests);
         }
+    }
+
+    /// The message that begins next has passed over these requests of its connection: their answers are missing.
+    pub(in crate::sink) fn has_passed(&mut self, requests: Vec<u64>) {
+        self.passed = requests;
     }
 
     /// What the message answers that begins next.
@@ -222,6 +251,7 @@ impl Json {
             ..at.cx.packet
         };
         let begun = request.kept.begun.unwrap_or(response.first_time);
+        at.cx.counters.exchange.paired += 1;
         at.cx.for_packet(ended, |cx| {
             self.object(&ExchangeObject {
                 head: self.head("exchange", cx, flow, direction),
@@ -244,7 +274,7 @@ impl Json {
     /// An exchange of which one half, `missing`, is not in the capture. `direction`: that of its request.
     fn half_exchange(
         &mut self,
-        cx: &Context,
+        cx: &mut Context,
         (flow, direction): (&Flow, Direction),
         half: &KnownHalf<'_>,
         missing: &'static str,
@@ -253,6 +283,9 @@ impl Json {
             return;
         }
         let is_request = missing == RESPONSE;
+        let counters = &mut cx.counters.exchange;
+        counters.no_response += u64::from(is_request);
+        counters.no_request += u64::from(!is_request);
         let request = Some(half).filter(|_| is_request);
         let response = Some(half).filter(|_| !is_request);
         self.object(&ExchangeObject {
@@ -275,7 +308,7 @@ impl Json {
     /// A request was not answered, or its answer is not in the capture.
     fn unanswered(
         &mut self,
-        cx: &Context,
+        cx: &mut Context,
         flow: &Flow,
         request: &WaitingRequest<ShownRequest, EndedResponse>,
     ) {
@@ -289,6 +322,16 @@ impl Json {
             frame: shown.frame,
         };
         self.half_exchange(cx, (flow, shown.direction), &half, RESPONSE);
+    }
+
+    /// Requests were passed over whose answers are missing.
+    fn tell_passed(&mut self, at: &mut JsonEvent<'_>) {
+        for offset in std::mem::take(&mut self.passed) {
+            let conn = at.state.as_deref_mut();
+            if let Some(request) = conn.and_then(|conn| conn.requests.take(at.cx, offset)) {
+                self.unanswered(at.cx, at.flow, &request);
+            }
+        }
     }
 
     /// What is kept of responses whose request may be missing is told, where octets are, and given back.
@@ -314,7 +357,7 @@ impl Json {
 
     /// A request that stood in a datagram was not answered. What an association of SCTP lacks another one may have, where its paths were
     /// not known to be one.
-    fn numbered_unanswered(&mut self, cx: &Context, request: &NumberedRequest) {
+    fn numbered_unanswered(&mut self, cx: &mut Context, request: &NumberedRequest) {
         let certain = request.flow.transport == Transport::Udp;
         if !certain || !has_one_answer(request.protocol.text()) {
             return;
@@ -383,7 +426,7 @@ impl Json {
     /// exchange.
     fn numbered(
         &mut self,
-        cx: &Context,
+        cx: &mut Context,
         flow: &Flow,
         direction: Direction,
         message: &UnfinishedMessage,
@@ -393,7 +436,28 @@ impl Json {
         let Some(id) = numbered((flow, direction), protocol, message.kind, octets) else {
             return;
         };
+        self.no_longer_early(cx, Some(message.first_time));
         if message.kind == Kind::Request {
+            if let Some(response) = self.early.take(id.id()) {
+                self.told.push(id.id(), ());
+                cx.counters.exchange.paired += 1;
+                self.object(&ExchangeObject {
+                    head: self.head("exchange", cx, flow, direction),
+                    first_time: self.time(cx, response.time),
+                    first_frame: response.frame,
+                    protocol,
+                    stream: None,
+                    request: Some(&message.summary),
+                    request_offset: None,
+                    response: Some(&response.summary),
+                    response_offset: None,
+                    whole: whole && response.whole,
+                    missing: None,
+                    delay: Some(Seconds(Duration::ZERO)),
+                    duration: Some(Seconds(Duration::ZERO)),
+                });
+                return;
+            }
             let request = NumberedRequest {
                 id: id.id(),
                 flow: *flow,
@@ -427,6 +491,7 @@ impl Json {
             self.told.push(id.id(), ());
         }
         if let Some(request) = self.asked.answered(id) {
+            cx.counters.exchange.paired += 1;
             self.object(&ExchangeObject {
                 head: self.head("exchange", cx, flow, direction.flip()),
                 first_time: self.time(cx, request.time),
@@ -442,17 +507,46 @@ impl Json {
                 delay: Some(Seconds(message.first_time.since(request.time))),
                 duration: Some(Seconds(cx.packet.time.since(request.time))),
             });
-        } else if answers_one && !known {
-            let half = KnownHalf {
+        } else if id.is_certain() && !known {
+            let response = NumberedResponse {
+                flow: *flow,
+                direction: direction.flip(),
                 protocol: message.protocol,
-                stream: None,
-                summary: &message.summary,
-                offset: None,
                 time: message.first_time,
                 frame: message.first_frame,
+                summary: message.summary.clone(),
+                whole,
+                answers_one,
             };
-            self.half_exchange(cx, (flow, direction.flip()), &half, REQUEST);
+            let forgotten = self.early.push(id.id(), response);
+            self.unrequested(cx, forgotten);
         }
+    }
+
+    /// Responses of datagrams have waited long enough for their requests; without a time, no request comes any more.
+    fn no_longer_early(&mut self, cx: &mut Context, now: Option<Timestamp>) {
+        let early =
+            |response: &NumberedResponse| now.is_some_and(|now| now.since(response.time) <= EARLY);
+        while self.early.oldest().is_some_and(|oldest| !early(oldest)) {
+            let response = self.early.pop();
+            self.unrequested(cx, response);
+        }
+    }
+
+    /// The request of a response that stood in a datagram is not in the capture.
+    fn unrequested(&mut self, cx: &mut Context, response: Option<NumberedResponse>) {
+        let Some(response) = response.filter(|response| response.answers_one) else {
+            return;
+        };
+        let half = KnownHalf {
+            protocol: response.protocol,
+            stream: None,
+            summary: &response.summary,
+            offset: None,
+            time: response.time,
+            frame: response.frame,
+        };
+        self.half_exchange(cx, (&response.flow, response.direction), &half, REQUEST);
     }
 
     /// Files that were transferred: the lines of their list.
@@ -669,6 +763,7 @@ impl MessageSink for Json {
 
     fn start(&mut self, at: &mut JsonEvent<'_>, start: &MessageStart<'_>) {
         let paired = std::mem::take(&mut self.paired);
+        self.tell_passed(at);
         let mut open = Box::new(UnfinishedMessage {
             protocol: Name::of(start.protocol),
             kind: start.kind,
@@ -688,7 +783,7 @@ impl MessageSink for Json {
             fields: fields(start.protocol, at.flow.transport, start.kind, start.head),
             ..UnfinishedMessage::default()
         });
-        if let Some(about) = paired.about {
+        if let Some(about) = paired.about(start.protocol) {
             open.summary.extend([about, " "]);
         }
         summary(
@@ -1148,6 +1243,7 @@ impl MessageSink for Json {
     }
 
     fn input_end(&mut self, cx: &mut Context) {
+        self.no_longer_early(cx, None);
         while let Some(request) = self.asked.pop() {
             self.numbered_unanswered(cx, &request);
         }
@@ -1174,7 +1270,7 @@ impl Output for Json {
         all.push(self.out.channel());
     }
 
-    goes_on!(nanos, asked, told);
+    goes_on!(nanos, asked, told, early);
 
     fn interfaces(&mut self, all: &[Interface]) {
         self.nanos = all.iter().map(|i| i.resolution.is_fine()).collect();

@@ -477,7 +477,7 @@ impl MessageSink for Print {
             new.words_ahead += 1;
         }
         let paired = std::mem::take(&mut self.paired);
-        if let Some(about) = paired.about {
+        if let Some(about) = paired.about(start.protocol) {
             new.summary.extend([about, " "]);
         }
         summary(

@@ -598,7 +598,7 @@ impl MessageSink for Table {
             ..OpenRow::default()
         });
         if name == TableName::Messages {
-            if let Some(about) = paired.about {
+            if let Some(about) = paired.about(start.protocol) {
                 open.summary.extend([about, " "]);
             }
             summary(
