@@ -28,8 +28,8 @@ pub enum Asks {
     SpeaksUp(u64),
     /// What answers it may overtake other answers: what waits is forgotten, and the count has to begin anew.
     Unsure,
-    /// What the other side sends from here on answers nothing that could be counted.
-    Stops,
+    /// It is answered, and what the other side sends behind that answers nothing that could be counted.
+    Last(u64),
 }
 
 /// What a request says of those for whom one is answered each.

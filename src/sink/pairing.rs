@@ -96,6 +96,8 @@ struct OpenRequest {
     left: u16,
     /// It names one more for whom a later one is answered.
     adds: bool,
+    /// Nothing behind its answer is one.
+    last: bool,
     /// It may have none.
     perhaps: bool,
     /// Nothing else waited when it was sent.
@@ -429,7 +431,7 @@ impl Pairing {
     ) {
         let mut copied = None;
         let (mut left, mut perhaps, mut adds) = (1, false, false);
-        let (mut leads, mut is_alone) = (false, false);
+        let (mut leads, mut is_alone, mut is_last) = (false, false, false);
         let asks = order.map(|order| (order, self.asks(order, start.head)));
         if self
             .requests
@@ -468,16 +470,13 @@ impl Pairing {
             }
             Some((_, Asks::Nothing | Asks::Mutes | Asks::MutesNext)) => return,
             Some((_, Asks::Unsure)) => return self.lost(cx, None),
-            Some((_, Asks::Stops)) => {
-                self.stopped = true;
-                return self.clear(cx);
-            }
             Some((
                 order,
                 asked @ (Asks::Answer(number)
                 | Asks::Alone(number)
                 | Asks::Listens(number, _)
                 | Asks::Perhaps(number)
+                | Asks::Last(number)
                 | Asks::Recipients(_, number)
                 | Asks::SpeaksUp(number)),
             )) => {
@@ -495,6 +494,7 @@ impl Pairing {
                         self.listens = true;
                     }
                     Asks::Perhaps(_) => perhaps = true,
+                    Asks::Last(_) => is_last = true,
                     _ => {}
                 }
                 let silent = self.quiet && start.time.since(self.seen_at) >= SILENCE;
@@ -542,6 +542,7 @@ impl Pairing {
             begun: false,
             left,
             adds,
+            last: is_last,
             perhaps,
             alone: alone || is_alone,
             doubtful: false,
@@ -839,7 +840,11 @@ impl Pairing {
 
     /// The oldest request has its answer.
     fn answered_first(&mut self, cx: &mut Context) {
-        self.take(cx, 0);
+        let answered = self.take(cx, 0);
+        if answered.is_some_and(|r| r.last) {
+            self.stopped = true;
+            self.clear(cx);
+        }
         if self.counted > 0 {
             self.counted -= 1;
             self.given = self.given.saturating_add(1);
@@ -1126,6 +1131,11 @@ mod tests {
         }
         talk.asks(&command("GET a"));
         assert_eq!(talk.answers(b"$1\r\n1\r\n"), Some(1));
+        // What is written to its master a replica is told of from then on.
+        talk.asks(&command("PSYNC ? -1"));
+        assert_eq!(talk.answers(b"+FULLRESYNC a 0\r\n"), Some(1));
+        talk.asks(&command("REPLCONF ACK 0"));
+        assert_eq!(talk.say(S, Kind::Response, &command("SET a 1")), None);
         talk.ends();
     }
 

@@ -945,6 +945,10 @@ impl Http1 {
                 last.ahead = true;
             }
         }
+        if self.requests.capacity() == 0 {
+            // Most clients wait for their answers: a queue that grows by itself begins with room for four.
+            self.requests.reserve_exact(1);
+        }
         self.requests.push_back(PendingRequest {
             offset: at.offset,
             ack: at.ack,

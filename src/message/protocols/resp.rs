@@ -73,7 +73,8 @@ static IN_ORDER: InOrder = InOrder {
         }
         match () {
             () if is(0, b"MONITOR") => Asks::Listens(0, 1),
-            () if is(0, b"PSYNC") || is(0, b"SYNC") => Asks::Stops,
+            // What is written from then on.
+            () if is(0, b"PSYNC") || is(0, b"SYNC") => Asks::Last(0),
             () if !(is(0, b"CLIENT") && is(1, b"REPLY")) => Asks::Answer(0),
             () if is(2, b"OFF") => Asks::Mutes,
             () if is(2, b"SKIP") => Asks::MutesNext,
