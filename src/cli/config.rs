@@ -51,6 +51,8 @@ pub struct Config {
     pub sink: OutputOptions,
     /// `--trace`: connections whose segments are shown on stderr.
     pub trace: Option<ConnectionRule>,
+    /// Colours are those that can be read on a light background.
+    pub light: bool,
     /// Counters on stderr at the end.
     pub stats: Option<Stats>,
     /// `--fail-if`: where one of them holds, the run fails.
@@ -808,6 +810,7 @@ fn config(
     let width = (stdout_is_terminal && !args.wide).then(|| lines::width(rustix::stdio::stdout()));
     let look = Look {
         color,
+        light: is_background_light(),
         width: width.flatten(),
         time: args.time,
         // Where some messages are chosen, what lies between them is not.
@@ -1000,6 +1003,7 @@ fn config(
         stats: args.stats,
         fail_if: args.fail_if,
         ascii: look.ascii,
+        light: look.light,
         stderr_color: match args.color {
             Color::Always => true,
             Color::Never => false,
@@ -1064,6 +1068,14 @@ const LIVE_KEYLOG_WAIT: Duration = Duration::from_secs(1);
 pub fn colors_are_unwanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("NO_COLOR") || terminal_is_dumb()
+}
+
+/// Some terminals say in COLORFGBG which of their sixteen colours the text and the background have: 7 and 15 are white.
+fn is_background_light() -> bool {
+    std::env::var("COLORFGBG").is_ok_and(|colors| {
+        let background = colors.rsplit(';').next();
+        matches!(background, Some("7" | "15"))
+    })
 }
 
 /// The terminal can do no more than show characters.

@@ -404,6 +404,9 @@ tshark -i inet-asm-lo -o extcap.inet_asm_lo.protocols:http  with a field of the 
 /// Sections that stand behind the options.
 const ENVIRONMENT: &str = "\
 .TP
+\\fBCOLORFGBG\\fR
+Where it says that the background is white (its last number is 7 or 15, as some terminals set it), colours are those that can be read there.
+.TP
 \\fBLC_ALL\\fR, \\fBLC_CTYPE\\fR, \\fBLANG\\fR
 The first of them that is set and not empty names the locale. Where none is, or it is not one of UTF-8, what people read (\\fB--print\\fR, \\fB--follow\\fR, \
 \\fB--stats\\fR, \\fB--trace\\fR, messages) is ASCII: arrows are > and <, what is cut ends with ~, and other characters are escaped, as \\eu{e9}. Tables, JSON \

@@ -285,7 +285,8 @@ impl<'a> Run<'a> {
         }
         let traced = Arc::new(AtomicBool::new(false));
         if let Some(rule) = &config.trace {
-            let mut view = TraceView::new(config.stderr_color, config.ascii, config.stderr_width);
+            let mut view = TraceView::new(config.stderr_color, config.ascii, config.stderr_width)
+                .with_light(config.light);
             let traced = Arc::clone(&traced);
             assembler.trace(rule.clone(), move |event| {
                 traced.store(true, Ordering::Relaxed);

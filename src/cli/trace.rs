@@ -17,6 +17,8 @@ const SHOWN: usize = 10_000;
 #[derive(Default)]
 pub(super) struct TraceView {
     color: bool,
+    /// With colours that can be read on a light background.
+    light: bool,
     /// With characters of ASCII alone.
     ascii: bool,
     /// Columns that its lines fit.
@@ -34,6 +36,12 @@ impl TraceView {
             width,
             ..Self::default()
         }
+    }
+
+    /// The same for a light background, or a dark one.
+    pub(super) const fn with_light(mut self, light: bool) -> Self {
+        self.light = light;
+        self
     }
 
     /// The lines of an event: its own, and before it the endpoints of a connection that comes up.
@@ -92,11 +100,15 @@ impl TraceView {
         out
     }
 
-    /// What is lost is red, what waits for something yellow, and messages are cyan.
+    /// What is lost is red, what waits for something yellow, and messages are cyan; on a light background magenta and blue.
     fn tone(&self, what: &EventKind) -> &'static str {
         if !self.color {
             return "";
         }
+        let (waits, message) = match self.light {
+            true => ("\x1b[35m", "\x1b[34m"),
+            false => ("\x1b[33m", "\x1b[36m"),
+        };
         match what {
             EventKind::Gap { .. } | EventKind::ChunkGap { .. } | EventKind::Dropped(_) => {
                 "\x1b[31m"
@@ -104,18 +116,18 @@ impl TraceView {
             EventKind::Chunk(ChunkEvent::Unreadable) => "\x1b[31m",
             EventKind::Chunk(ChunkEvent::Data { fate, .. }) => match fate {
                 DataFate::Late | DataFate::BeforeStart | DataFate::Empty => "\x1b[31m",
-                DataFate::Behind { .. } | DataFate::Damaged | DataFate::HeldJump => "\x1b[33m",
+                DataFate::Behind { .. } | DataFate::Damaged | DataFate::HeldJump => waits,
                 _ => "",
             },
             EventKind::Segment { fate, .. } => match fate {
                 Fate::Late | Fate::BeforeStart | Fate::BadChecksum | Fate::Stray => "\x1b[31m",
-                Fate::Waits { .. } | Fate::Damaged(_) | Fate::HeldJump => "\x1b[33m",
+                Fate::Waits { .. } | Fate::Damaged(_) | Fate::HeldJump => waits,
                 _ => "",
             },
             EventKind::MessageBegins { .. }
             | EventKind::MessageEnds { .. }
             | EventKind::UserMessage { .. }
-            | EventKind::Message { .. } => "\x1b[36m",
+            | EventKind::Message { .. } => message,
             _ => "",
         }
     }

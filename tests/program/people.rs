@@ -2093,3 +2093,19 @@ fn packets_stay_off_a_terminal() {
     let (text, _) = on_terminal(&format!("NO_COLOR=1 inet-asm {name}"), 80);
     assert!(text.contains("GET /index.html"), "{text}");
 }
+
+/// What cannot be read on white is not used where the terminal says that it is white.
+#[test]
+fn colours_can_be_read_on_a_light_background() {
+    let name = testdata("http-tiny.pcap").display().to_string();
+    let pale = ["\x1b[32m", "\x1b[33m", "\x1b[36m"];
+    for (background, light) in [("0;15", true), ("0;default;7", true), ("15;0", false)] {
+        for what in ["-p", "-n --trace all"] {
+            let command = format!("COLORFGBG='{background}' inet-asm {what} {name}");
+            let (text, _) = on_terminal(&command, 120);
+            assert!(text.contains("\x1b["), "{text}");
+            let found = pale.iter().any(|tone| text.contains(tone));
+            assert_eq!(found, !light, "{command}: {text}");
+        }
+    }
+}

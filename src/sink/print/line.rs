@@ -640,6 +640,7 @@ mod tests {
         };
         let look = Look {
             color,
+            light: false,
             width,
             time,
             gaps: false,
@@ -817,6 +818,7 @@ mod tests {
         };
         let look = Look {
             color: false,
+            light: false,
             width: Some(80),
             time: TimeForm::Utc,
             gaps: false,
@@ -851,6 +853,7 @@ mod tests {
         for width in [Some(100), Some(160), None] {
             let look = Look {
                 color: false,
+                light: false,
                 width,
                 time: TimeForm::Utc,
                 gaps: false,

@@ -29,7 +29,7 @@ const ROWS: [(usize, usize); 3] = [(16, 76), (8, 43), (4, 27)];
 
 impl Paint {
     pub(in crate::sink) const fn new(look: &Look) -> Self {
-        let paint = Self::colors(look.color);
+        let paint = Self::colors(look.color, look.light);
         let (arrow, back, ellipsis) = if look.ascii {
             (">", "<", "~")
         } else {
@@ -62,8 +62,16 @@ impl Paint {
         }
     }
 
-    const fn colors(color: bool) -> Self {
-        if color {
+    /// On a light background yellow, green and cyan cannot be read.
+    const fn colors(color: bool, light: bool) -> Self {
+        if color && light {
+            Self {
+                client: "\x1b[34m",
+                protocol: "\x1b[34m",
+                warn: "\x1b[35m",
+                ..Self::colors(true, false)
+            }
+        } else if color {
             Self {
                 arrow: "",
                 back: "",
@@ -118,6 +126,8 @@ pub(super) fn cut(text: &str, columns: usize) -> (&str, &'static str) {
 pub struct Look {
     /// With colours.
     pub color: bool,
+    /// With those that can be read on a light background.
+    pub light: bool,
     /// Columns of the terminal; None: there is none, or lines are to be as long as they are.
     pub width: Option<usize>,
     /// How times are shown.
