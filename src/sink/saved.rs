@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// What every saved state begins with.
 const MAGIC: &[u8; 15] = b"inet-asm state\n";
 /// The form of what follows; counted up with each change of what is saved.
-const FORMAT: u32 = 9;
+const FORMAT: u32 = 10;
 /// What wrote it: what is saved is the plain data of the stages, which differ between versions.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Octets of the sum at the end.
