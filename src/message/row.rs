@@ -129,6 +129,8 @@ pub(super) struct ProtocolRow {
     pub(super) answered_alone: bool,
     /// How responses are told apart that come in the order of their requests, and say nothing of these.
     pub(super) in_order: Option<&'static InOrder>,
+    /// Its messages announce connections that do not wait for them: they are told as soon as they are there.
+    pub(super) announces: bool,
     /// What of a message is listed by name.
     pub(super) fields: Option<ReadFields>,
     /// The names, all that there are.
@@ -190,6 +192,7 @@ impl ProtocolRow {
         numbers_again: false,
         answered_alone: false,
         in_order: None,
+        announces: false,
         fields: None,
         field_names: &[],
         words_ahead: 0,

@@ -13,6 +13,7 @@ pub(super) static PROTOCOL: ProtocolRow = ProtocolRow {
     about: "FTP (RFC 959): replies and commands",
     ports: &[21],
     in_order: Some(&IN_ORDER),
+    announces: true,
     one_answer: true,
     fields: Some(|_, _, m, to| lines::fields(&DIALECT, m, to)),
     field_names: &["command", "argument", "code", "text"],

@@ -1316,6 +1316,8 @@ impl Framer for Http1 {
     fn refused(&mut self, direction: Direction, offset: u64) {
         let from = self.blank[direction.index()].unwrap_or(offset);
         self.gap(direction);
+        // They are there, and hold no request.
+        self.lacks_chunks[direction.index()] = true;
         self.blank[direction.index()] = Some(from);
     }
 

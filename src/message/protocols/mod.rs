@@ -847,7 +847,9 @@ pub fn in_order(protocol: &str) -> Option<&'static InOrder> {
 pub(super) fn pairs(protocol: &str) -> bool {
     let row = BY_NAME.get(protocol);
     protocol == http2::PROTOCOL.name
-        || row.is_some_and(|row| row.in_order.is_some() || row.transaction.is_some())
+        || row.is_some_and(|row| {
+            (row.in_order.is_some() || row.transaction.is_some()) && !row.announces
+        })
 }
 
 /// A server of the protocol waits at this port, as its row says.
