@@ -859,6 +859,14 @@ impl<M: MessageSink> Extractor<M> {
         }
     }
 
+    /// What begins here may be one half of an exchange: a message of a protocol that pairs, or a record that is opened and may hold one.
+    fn may_answer(at: &ConversationContext<'_, M>, octets: &[u8]) -> bool {
+        let sealed = octets.first() == Some(&APPLICATION_DATA);
+        let kept = at.state.decrypted.as_ref().filter(|_| sealed);
+        let framer = at.state.framer(at.direction);
+        kept.is_some_and(|kept| kept.opens()) || framer.is_some_and(|f| protocols::pairs(f.name()))
+    }
+
     /// First event of a stream.
     fn begin_stream(&self, at: &mut ConversationContext<'_, M>, offset: u64) {
         let i = at.direction.index();
@@ -2068,17 +2076,6 @@ impl<M: MessageSink> Extractor<M> {
                 self.switch(at, row);
                 continue;
             }
-            // What it holds may answer a request that waits behind a hole.
-            if at.state.streams[i].mode == Mode::Begin
-                && rest.first() == Some(&APPLICATION_DATA)
-                && view.next == Following::Octets
-                && at.state.decrypted.as_ref().is_some_and(|kept| kept.opens())
-            {
-                let wait = self.place(at, view, pos).wait_for_other();
-                if wait.is_some() {
-                    break wait;
-                }
-            }
             match at.state.streams[i].mode {
                 Mode::Inside {
                     left,
@@ -2188,10 +2185,7 @@ impl<M: MessageSink> Extractor<M> {
                     let d = at.direction;
                     if view.next == Following::Octets
                         && let Some(until) = place.wait_for_other()
-                        && at
-                            .state
-                            .framer(d)
-                            .is_some_and(|f| protocols::pairs(f.name()))
+                        && Self::may_answer(at, rest)
                     {
                         // What it answers, or heard before it was sent, may be behind a hole: it comes first, so that pairs are
                         // made in the order in which the hosts saw their messages.

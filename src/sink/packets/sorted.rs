@@ -22,6 +22,26 @@ pub(super) struct WaitingRecord {
     pub(super) only_behind: Option<u64>,
 }
 
+impl WaitingRecord {
+    /// A packet of a message, without comments.
+    pub(super) fn new(
+        packet: PacketInfo,
+        link_type: LinkType,
+        original: usize,
+        parts: [&[u8]; 3],
+    ) -> Self {
+        Self {
+            packet,
+            link_type,
+            original,
+            data: parts.concat(),
+            comments: Vec::new(),
+            as_it_was: false,
+            only_behind: None,
+        }
+    }
+}
+
 impl Timed for WaitingRecord {
     fn time(&self) -> Timestamp {
         self.packet.time

@@ -154,13 +154,9 @@ impl PacketOutput {
     fn write(&mut self, cx: &mut Context, link_type: LinkType, original: usize, parts: [&[u8]; 3]) {
         if let Some(sorted) = &mut self.sorted {
             let record = WaitingRecord {
-                packet: cx.packet,
-                link_type,
-                original,
-                data: parts.concat(),
                 comments: std::mem::take(&mut self.comments),
-                as_it_was: false,
                 only_behind: self.only_behind,
+                ..WaitingRecord::new(cx.packet, link_type, original, parts)
             };
             return sorted.take(cx, record, &mut self.file);
         }
@@ -185,13 +181,8 @@ impl PacketOutput {
     ) {
         if let Some(sorted) = &mut self.sorted {
             let record = WaitingRecord {
-                packet: cx.packet,
-                link_type,
-                original,
-                data: parts.concat(),
-                comments: Vec::new(),
                 as_it_was: true,
-                only_behind: None,
+                ..WaitingRecord::new(cx.packet, link_type, original, parts)
             };
             return sorted.take(cx, record, &mut self.file);
         }
